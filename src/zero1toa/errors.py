@@ -1,0 +1,23 @@
+"""The errors a user can cause or cure. The command line shows each as one sentence and exits with code 2."""
+
+from __future__ import annotations
+
+
+class Zero1toaError(Exception):
+    """Base of every error that is not a programming mistake. Its message is one sentence: what is wrong, what to do."""
+
+
+class InputError(Zero1toaError):
+    """The photo, motion or option given cannot be used."""
+
+
+class OutputError(Zero1toaError):
+    """A result cannot be written where it was asked for."""
+
+
+class AssetError(Zero1toaError):
+    """A data file that belongs to the package, or a file the user supplied as a model, is missing or broken."""
+
+
+class MissingDependency(Zero1toaError):
+    """An optional package is needed for what was asked. The message names the extra to install."""

@@ -1,0 +1,180 @@
+"""Results reach the place the user chose whole or not at all: write beside, then rename."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from zero1toa.errors import OutputError
+
+_REASONS = {
+    errno.ENOSPC: "no space is left on the disk",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "permission is denied",
+    errno.EROFS: "the disk is read-only",
+    errno.ENOTDIR: "a part of that path is a file, not a folder",
+    errno.EEXIST: "a part of that path is a file, not a folder",
+    errno.ENAMETOOLONG: "the name is too long",
+}
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Gives a temporary path beside `path`, with the same suffix, and renames it to `path` when the block ends well.
+
+    When the block fails, the temporary file and the folders made for it are removed and an older file at `path` is
+    untouched. Missing parent folders are made. A symbolic link is followed, so the file it points to is replaced.
+
+    Raises:
+        OutputError: the place cannot be written to, or writing to it failed, for example on a full disk.
+    """
+    target = _resolved_file(path)
+    with _folders(target.parent, path):
+        temporary = target.with_name(_temporary_name(target))
+        with _as_output_error(path, temporary):
+            temporary.touch(exist_ok=False)
+            try:
+                yield temporary
+                os.replace(temporary, target)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def output_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Gives an empty folder beside `path` and moves what was written there into `path` when the block ends well.
+
+    A file that exists under the same name is replaced; other files in `path` stay. When the block fails, `path` is as
+    it was before.
+
+    Raises:
+        OutputError: the place cannot be written to, or writing to it failed, for example on a full disk.
+    """
+    target = _resolved_folder(path)
+    with _folders(target.parent, path):
+        temporary = target.with_name(_temporary_name(target))
+        with _as_output_error(path, temporary):
+            temporary.mkdir()
+            try:
+                yield temporary
+                if target.exists():
+                    _move_contents(temporary, target)
+                else:
+                    os.replace(temporary, target)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_output_file(path: str | os.PathLike[str]) -> None:
+    """Fails now, rather than after minutes of work, if `atomic_write(path)` could not write. Leaves nothing behind.
+
+    Raises:
+        OutputError: one sentence that says why.
+    """
+    target = _resolved_file(path)
+    _probe(target.parent, path)
+
+
+def check_output_directory(path: str | os.PathLike[str]) -> None:
+    """Fails now, rather than after minutes of work, if `output_directory(path)` could not write. Leaves nothing behind.
+
+    Raises:
+        OutputError: one sentence that says why.
+    """
+    target = _resolved_folder(path)
+    _probe(target if target.exists() else target.parent, path)
+
+
+def _resolved_file(path: str | os.PathLike[str]) -> Path:
+    with _as_output_error(path):
+        target = Path(path).expanduser().resolve()
+        if target.is_dir():
+            raise OutputError(f"Cannot write {path}: it is a folder; add a file name.")
+        if target.exists() and not target.is_file():
+            raise OutputError(f"Cannot write {path}: it is not a regular file; choose another name.")
+    return target
+
+
+def _resolved_folder(path: str | os.PathLike[str]) -> Path:
+    with _as_output_error(path):
+        target = Path(path).expanduser().resolve()
+        if target.exists() and not target.is_dir():
+            raise OutputError(f"Cannot write into {path}: it is a file, not a folder; choose another name.")
+    return target
+
+
+def _temporary_name(target: Path) -> str:
+    # The suffix stays last, because picture and video writers choose their format by it.
+    return f".{secrets.token_hex(6)}.part{target.suffix}"
+
+
+@contextmanager
+def _folders(folder: Path, shown: str | os.PathLike[str], *, keep: bool = True) -> Iterator[None]:
+    """Makes `folder` and its parents; removes those that were new when the block fails, or always unless `keep`."""
+    made: list[Path] = []
+    try:
+        with _as_output_error(shown):
+            missing = []
+            while not folder.exists():
+                missing.append(folder)
+                folder = folder.parent
+            if not folder.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+            for new in reversed(missing):
+                new.mkdir()
+                made.append(new)
+        yield
+    except BaseException:
+        _remove_folders(made)
+        raise
+    if not keep:
+        _remove_folders(made)
+
+
+def _remove_folders(folders: list[Path]) -> None:
+    for folder in reversed(folders):
+        try:
+            folder.rmdir()
+        except OSError:  # somebody else has put a file there: it is no longer ours to remove
+            return
+
+
+def _move_contents(source: Path, target: Path) -> None:
+    for item in sorted(source.iterdir()):
+        there = target / item.name
+        if item.is_dir() and there.is_dir():
+            _move_contents(item, there)
+        else:
+            os.replace(item, there)
+    source.rmdir()
+
+
+def _probe(folder: Path, shown: str | os.PathLike[str]) -> None:
+    with _folders(folder, shown, keep=False):
+        probe = folder / _temporary_name(folder)
+        with _as_output_error(shown, probe):
+            probe.touch(exist_ok=False)
+            probe.unlink()
+
+
+@contextmanager
+def _as_output_error(shown: str | os.PathLike[str], *ours: Path) -> Iterator[None]:
+    """Turns an operating system error about our own file into one sentence; an error about another file passes."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or (ours and error.filename is not None and not _is_below(error.filename, ours)):
+            raise
+        reason = _REASONS.get(error.errno, (error.strerror or "unknown error").lower())
+        raise OutputError(f"Cannot write {shown}: {reason}; choose another place or mend this one.") from error
+
+
+def _is_below(name: object, places: tuple[Path, ...]) -> bool:
+    path = os.fsdecode(name) if isinstance(name, (str, bytes, os.PathLike)) else ""
+    return any(path == str(place) or path.startswith(str(place) + os.sep) for place in places)
