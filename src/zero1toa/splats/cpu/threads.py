@@ -1,0 +1,46 @@
+"""Sharing the pieces of a kernel's work among threads.
+
+Plain Python threads run the compiled kernels, which do not hold Python's lock. Compared with Numba's own threads:
+nobody waits at the end for a thread that the system has not yet let run, several Python threads may draw at once, and
+there is no setting of the process to change and to put back.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+
+
+def thread_count() -> int:
+    """How many threads the user allows: `torch.set_num_threads`, and at most the environment's NUMBA_NUM_THREADS."""
+    return max(1, min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+
+
+def run(kernel: Callable[..., None], pieces: int, *arguments: Any) -> None:
+    """Calls kernel(turn, *arguments) on some threads at once, this one among them; returns when all work is done.
+
+    The kernel takes numbers of pieces from `turn` with `intrinsics.next_number` until they reach its own end. So free
+    threads go on while slow ones are busy, and it does not matter how many there are.
+
+    Args:
+        pieces: how many pieces there are; there will not be more threads.
+    """
+    turn = np.zeros(1, np.int32)
+    helpers = [_pool(os.getpid()).submit(kernel, turn, *arguments) for _ in range(min(thread_count(), pieces) - 1)]
+    kernel(turn, *arguments)
+    for helper in helpers:
+        if not helper.cancel():  # it has begun: wait for its last piece
+            helper.result()
+
+
+@lru_cache(maxsize=1)
+def _pool(process: int) -> ThreadPoolExecutor:
+    """One pool for each process, as threads do not survive a fork; they are started when they are first needed."""
+    return ThreadPoolExecutor(max_workers=max(1, numba.config.NUMBA_NUM_THREADS - 1), thread_name_prefix="rasterize")
