@@ -1,0 +1,101 @@
+"""How much of a known expression the fit recovers: `python -m benchmarks.expression_recovery`.
+
+Renders heads that the expression prior has not been trained on, reads them with the landmark detector, fits them, and
+prints for each ARKit shape: how often it was active, the recovered fraction (least-squares gain of fitted over true
+weight where it is active) and the mean absolute error. "Spurious" is the mean over heads of the sum of fitted weights
+whose true weight is zero. With `--baseline` the same heads are also fitted without the learned prior.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import tyro
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+from train_expression_prior import SIZE, Sample, draw_sample
+from zero1toa.config import FitConfig
+from zero1toa.heads import arkit, load_head
+from zero1toa.portrait.detect import detect_faces
+from zero1toa.portrait.fit import fit_landmarks
+from zero1toa.portrait.landmark_model import landmark_model
+from zero1toa.portrait.solver import ExpressionPrior, Pinhole, solve
+
+TEST_SEED = 20_000  # the prior is trained with seed 1
+FLAT_PRECISION = 12.0  # of the baseline's prior: zero mean, this precision for each weight (the prototype's ridge)
+GROUPS = {
+    "smile": ("mouthSmileLeft", "mouthSmileRight"),
+    "pucker": ("mouthPucker",),
+    "frown": ("mouthFrownLeft", "mouthFrownRight"),
+    "jawOpen": ("jawOpen",),
+    "blink": ("eyeBlinkLeft", "eyeBlinkRight"),
+    "brow up": ("browInnerUp", "browOuterUpLeft", "browOuterUpRight"),
+    "brow down": ("browDownLeft", "browDownRight"),
+}
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """Fitted against true weights over many heads."""
+
+    fitted: NDArray[np.float64]  # (N, 52)
+    truth: NDArray[np.float64]  # (N, 52)
+
+    def gain(self, names: tuple[str, ...]) -> float:
+        """Recovered fraction of one or several shapes together; NaN if none was active."""
+        index = [arkit.INDEX[n] for n in names]
+        fitted, truth = self.fitted[:, index], self.truth[:, index]
+        energy = (truth**2).sum()
+        return float((fitted * truth).sum() / energy) if energy > 0 else float("nan")
+
+    @property
+    def spurious(self) -> float:
+        return float((self.fitted * (self.truth == 0)).sum(1).mean())
+
+
+def measure(count: int, max_yaw: float, baseline: bool) -> tuple[Recovery, Recovery | None, int]:
+    """Fits `count` rendered heads. Also returns how many the detector missed."""
+    head, config = load_head(), FitConfig()
+    fitted, plain, truth, missed = [], [], [], 0
+    for index in range(count):
+        sample: Sample = draw_sample(TEST_SEED, index, max_yaw)
+        faces = detect_faces(sample.image)
+        if not faces:
+            missed += 1
+            continue
+        landmarks = faces[0].landmarks
+        fitted.append(fit_landmarks(head, landmarks, SIZE, config)[0].expression)
+        truth.append(sample.expression)
+        if baseline:
+            flat = ExpressionPrior(np.zeros(52), FLAT_PRECISION * np.eye(52))
+            model = landmark_model(head, config.identity_components)
+            plain.append(solve(model, landmarks, Pinhole.from_fov(config.fov, SIZE), flat, config).expression)
+    recovered = Recovery(np.array(fitted), np.array(truth))
+    return recovered, Recovery(np.array(plain), recovered.truth) if baseline else None, missed
+
+
+def main(count: int = 300, max_yaw: float = 30.0, baseline: bool = False) -> None:
+    """Prints the table as Markdown."""
+    torch.set_num_threads(1)
+    result, plain, missed = measure(count, max_yaw, baseline)
+    columns = [("fit", result)] + ([("no learned prior", plain)] if plain else [])
+    print(f"{count} rendered heads, |yaw| <= {max_yaw:g}, {missed} not detected\n")
+    print("| movement | " + " | ".join(f"recovered, {name}" for name, _ in columns) + " |")
+    print("|---|" + "---|" * len(columns))
+    for name, shapes in GROUPS.items():
+        print(f"| {name} | " + " | ".join(f"{r.gain(shapes):.2f}" for _, r in columns) + " |")
+    print("| spurious sum | " + " | ".join(f"{r.spurious:.2f}" for _, r in columns) + " |")
+    print("\n| ARKit shape | active | recovered | mean abs. error |\n|---|---|---|---|")
+    for k, name in enumerate(arkit.NAMES):
+        active = int((result.truth[:, k] > 0).sum())
+        error = np.abs(result.fitted[:, k] - result.truth[:, k]).mean()
+        print(f"| {name} | {active} | {result.gain((name,)):.2f} | {error:.3f} |")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -1,0 +1,117 @@
+"""What the landmarks alone say of the expression: a small network learned from rendered heads of our own.
+
+Identity and expression look alike in landmarks (a smile can pass for a wide mouth), and a solver with a simple prior
+gives most of a smile to identity. The network has seen many heads of known identity and expression through the landmark
+detector itself, so it knows how faces differ, how they move, and what the detector loses (it reports less than half of
+a blink). `tools/train_expression_prior.py` makes the committed file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import AssetError
+from ..heads import facemesh
+from .solver import Array, ExpressionPrior, LandmarkModel, Pinhole, solve_pose
+
+_UNIT = 100.0  # features are in centimetres, so that they are of order one
+NUM_FEATURES = 2 * facemesh.NUM_LANDMARKS + 2
+
+
+def frontal_features(model: LandmarkModel, landmarks: Array, pinhole: Pinhole) -> Array:
+    """Landmarks as seen from the front: (958,) offsets from the mean head in cm, then the viewing direction.
+
+    Each landmark is cast back to the depth that the mean head has there, after a rigid fit.
+
+    Args:
+        model: mean landmarks.
+        landmarks: (478, 2 or more) px.
+        pinhole: of the same picture.
+    """
+    rotation, translation = solve_pose(model, landmarks, pinhole, steps=5)
+    depth = (model.mean @ rotation.T + translation)[:, 2:]
+    rays = np.concatenate([(landmarks[:, :2] - [pinhole.cx, pinhole.cy]) / pinhole.focal, np.ones((len(depth), 1))], 1)
+    frontal = (rays * depth - translation) @ rotation
+    return np.concatenate([((frontal - model.mean)[:, :2] * _UNIT).ravel(), rotation[2, :2]])
+
+
+@dataclass(frozen=True)
+class ExpressionRegressor:
+    """A network of three dense layers behind a principal-component projection; its output is 52 ARKit weights."""
+
+    mean: NDArray[np.float32]  # (958,) of the features
+    components: NDArray[np.float32]  # (P, 958) scaled to unit variance
+    weights: tuple[NDArray[np.float32], ...]  # (out, in) of each layer
+    biases: tuple[NDArray[np.float32], ...]  # (out,)
+    threshold: NDArray[np.float32]  # (52,) outputs below it count as no movement
+    gain: NDArray[np.float32]  # (52,) by which what is left is enlarged, since least squares shrinks what it is unsure of
+    residual_covariance: NDArray[np.float32]  # (52, 52) of prediction minus truth on held-out heads
+
+    def __call__(self, features: Array) -> Array:
+        """Features (..., 958) to weights (..., 52) in [0, 1]."""
+        return np.clip((np.clip(self.expected(features), 0, 1) - self.threshold) * self.gain, 0, 1)
+
+    def expected(self, features: Array) -> Array:
+        """The network alone: features (..., 958) to least-squares weights (..., 52), neither calibrated nor clipped."""
+        hidden = (features - self.mean) @ self.components.T
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            hidden = hidden @ weight.T + bias
+            if layer < len(self.weights) - 1:
+                hidden = hidden / (1 + np.exp(-np.clip(hidden, -60, 60)))  # SiLU
+        return hidden
+
+    def prior(self, features: Array) -> ExpressionPrior:
+        """The Gaussian belief about the expression behind one set of features (958,)."""
+        floor = 1e-3 * np.eye(len(self.residual_covariance))  # no weight is ever known better than 0.03
+        precision = np.linalg.inv(self.residual_covariance.astype(np.float64) + floor)
+        return ExpressionPrior(self(features).astype(np.float64), precision)
+
+    @classmethod
+    def load(cls, path: Path) -> ExpressionRegressor:
+        """Reads what `save` wrote.
+
+        Raises:
+            AssetError: the file is missing or not of this kind.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                layers = int(file["layers"])
+                return cls(
+                    file["mean"].astype(np.float32),
+                    file["components"].astype(np.float32),
+                    tuple(file[f"weight{i}"].astype(np.float32) for i in range(layers)),
+                    tuple(file[f"bias{i}"].astype(np.float32) for i in range(layers)),
+                    file["threshold"].astype(np.float32),
+                    file["gain"].astype(np.float32),
+                    file["residual_covariance"].astype(np.float32),
+                )
+        except (OSError, KeyError, ValueError) as error:
+            raise AssetError(f"{path} is no expression prior of this version; reinstall zero1toa.") from error
+
+    def save(self, path: Path) -> None:
+        """Writes one npz, the large matrices in half precision."""
+        arrays: dict[str, NDArray] = {f"weight{i}": w.astype(np.float16) for i, w in enumerate(self.weights)}
+        arrays |= {f"bias{i}": b for i, b in enumerate(self.biases)}
+        np.savez_compressed(
+            path,
+            layers=len(self.weights),
+            mean=self.mean,
+            components=self.components.astype(np.float16),
+            threshold=self.threshold,
+            gain=self.gain,
+            residual_covariance=self.residual_covariance,
+            **arrays,
+        )
+
+
+@cache
+def load_regressor() -> ExpressionRegressor:
+    """The committed regressor of the default head, read once per process."""
+    with resources.as_file(resources.files(__package__) / "assets" / "expression_prior.npz") as path:
+        return ExpressionRegressor.load(path)

@@ -1,0 +1,137 @@
+"""From a photo to a `Portrait`: load, detect, crop, matte, fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
+
+from ..camera import Camera
+from ..config import FitConfig
+from ..heads import JOINTS, HeadModel, facemesh, load_head
+from ..progress import Progress
+from .crop import apply_matrix, crop_portrait
+from .expression_prior import frontal_features, load_regressor
+from .landmark_model import landmark_model
+from .load import load_photo
+from .matte import matte_portrait
+from .plausible import choose_face
+from .portrait import Portrait
+from .solver import Array, Pinhole, Solution, solve
+
+_FLIP = np.diag([1.0, -1.0, -1.0])  # camera axes to axes with y up and z towards the viewer
+
+# How a turned head shares its rotation between torso (seen by the camera) and neck: the share of the neck for yaw,
+# pitch and roll, from prior spreads of the torso (20, 6, 4 degrees) and the neck (20, 10, 10 degrees) in portraits;
+# ours.
+_NECK_SHARE = np.array([0.5, 0.74, 0.86])
+
+
+def fit_landmarks(head: HeadModel, landmarks: Array, size: int, config: FitConfig) -> tuple[Solution, Array, Camera]:
+    """Fits a head to 478 landmarks of a square picture.
+
+    Returns:
+        The solution in torso axes, the joint pose (6, 3) and the camera.
+    """
+    pinhole = Pinhole.from_fov(config.fov, size)
+    rest = landmark_model(head, config.identity_components)
+    prior = load_regressor().prior(frontal_features(rest, landmarks, pinhole))
+    first = solve(rest, landmarks, pinhole, prior, config)
+    torso, pose = split_rotation(first.rotation)
+    posed = landmark_model(head, config.identity_components, first.identity, pose)
+    center = first.rotation @ rest.mean.mean(0) + first.translation
+    start = Solution(
+        torso,
+        center - torso @ posed.mean.mean(0),
+        first.identity,
+        first.expression,
+        first.projected,
+        first.residuals,
+        0,
+    )
+    solution = solve(posed, landmarks, pinhole, prior, config, start)
+    viewmat = np.eye(4)
+    viewmat[:3, :3], viewmat[:3, 3] = solution.rotation, solution.translation
+    camera = Camera(viewmat, pinhole.focal, pinhole.focal, pinhole.cx, pinhole.cy, size, size)
+    return solution, pose, camera
+
+
+def split_rotation(rotation: Array) -> tuple[Array, Array]:
+    """Shares a head's rotation (head axes to camera axes) between an upright torso and the neck.
+
+    Returns:
+        The torso's rotation to camera axes (3, 3), and the joint pose (6, 3), half of it at the neck joint and half at
+        the head joint.
+    """
+    upright = _FLIP @ rotation
+    yaw, pitch, roll = Rotation.from_matrix(upright).as_euler("YXZ")
+    torso = Rotation.from_euler("YXZ", np.array([yaw, pitch, roll]) * (1 - _NECK_SHARE)).as_matrix()
+    neck = Rotation.from_matrix(torso.T @ upright).as_rotvec()
+    pose = np.zeros((len(JOINTS), 3))
+    pose[JOINTS.index("neck")] = pose[JOINTS.index("head")] = neck / 2
+    return _FLIP @ torso, pose
+
+
+def head_angles(rotation: Array) -> Array:
+    """(3,) yaw, pitch, roll in degrees of a head (head axes to camera axes).
+
+    Yaw is positive when the subject's face turns to the right of the picture, pitch when it looks down.
+    """
+    return np.degrees(Rotation.from_matrix(_FLIP @ rotation).as_euler("YXZ"))
+
+
+def landmark_errors(projected: Array, landmarks: Array, size: int) -> dict[str, float]:
+    """Mean distance of fitted from measured landmarks, px at 512, over all and by region."""
+    distance = np.linalg.norm(projected - landmarks[:, :2], axis=1) * 512 / size
+    regions = {"eyes": facemesh.EYES, "irises": facemesh.IRISES, "lips": facemesh.LIPS, "brows": facemesh.BROWS}
+    regions["oval"] = facemesh.OVAL
+    return {"mean": float(distance.mean()), "median": float(np.median(distance))} | {
+        name: float(distance[list(index)].mean()) for name, index in regions.items()
+    }
+
+
+def fit_portrait(
+    source: str | Path,
+    head: str = "default",
+    config: FitConfig | None = None,
+    *,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Portrait:
+    """Fits a head to the largest face of a photo.
+
+    Args:
+        source: a picture file, or "demo".
+        head: name of the head model.
+        config: weights of the fit.
+        force: go on where the photo would be refused (a face turned too far, no human face).
+        progress: where to show how far it is; by default nowhere.
+
+    Raises:
+        InputError: the photo cannot be read or shows no usable face.
+    """
+    config = config or FitConfig()
+    progress = progress or Progress(quiet=True)
+    with progress.stage("reading the photo"):
+        photo = load_photo(source)
+    with progress.stage("finding the face"):
+        chosen = choose_face(photo, force=force)
+    with progress.stage("cutting it out"):
+        crop = crop_portrait(photo, chosen.face.landmarks)
+        landmarks = apply_matrix(crop.matrix, chosen.face.landmarks)
+        matte = matte_portrait(crop, landmarks)
+    with progress.stage("fitting the head"):
+        model = load_head(head)
+        size = crop.image.shape[0]
+        solution, pose, camera = fit_landmarks(model, landmarks, size, config)
+        parameters = (solution.identity, solution.expression, pose)
+        posed = model.vertices(*(torch.as_tensor(x, dtype=torch.float32)[None] for x in parameters))
+        projected = camera.project(model.landmarks(posed)[0].numpy().astype(np.float64))[:, :2]
+    return Portrait(
+        image=crop.image, valid=crop.valid, alpha=matte.alpha, foreground=matte.foreground, landmarks=landmarks,
+        fitted_landmarks=projected, identity=solution.identity, expression=solution.expression, pose=pose,
+        camera=camera, head=head, source=Path(source).name, warnings=(*photo.notes, *chosen.warnings),
+        errors=landmark_errors(projected, landmarks, size),
+    )  # fmt: skip

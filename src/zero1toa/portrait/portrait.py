@@ -1,0 +1,118 @@
+"""A photo with a head fitted to it: all that later stages need to know of the person."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..camera import Camera
+from ..errors import InputError
+from ..heads import JOINTS, arkit
+
+_FORMAT = 1
+FILE_NAME = "fit.json"
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """One person's photo, cropped and matted, and the head that was fitted to it."""
+
+    image: NDArray[np.float32]  # (S, S, 3) the crop, sRGB in [0, 1]
+    valid: NDArray[np.bool_]  # (S, S) false where the crop reaches beyond the photo
+    alpha: NDArray[np.float32]  # (S, S) the person's matte, [0, 1]
+    foreground: NDArray[np.float32]  # (S, S, 3) the person's colours without the background's share
+    landmarks: NDArray[np.float64]  # (478, 3) measured, px of the crop; z is MediaPipe's relative depth
+    fitted_landmarks: NDArray[np.float64]  # (478, 2) of the fitted head, px
+    identity: NDArray[np.float64]  # (I,) standard deviations
+    expression: NDArray[np.float64]  # (52,) ARKit weights in the photo
+    pose: NDArray[np.float64]  # (6, 3) joint rotation vectors in the photo, radians
+    camera: Camera  # that took the photo, torso axes to crop pixels
+    head: str  # name of the head model
+    source: str  # file name of the photo or "demo"
+    warnings: tuple[str, ...] = ()
+    errors: dict[str, float] = field(default_factory=dict)  # landmark distances, px at 512
+
+    def save(self, folder: Path) -> None:
+        """Writes `fit.json`, `crop.png` and `matte.png` into an existing folder."""
+        _write_png(folder / "crop.png", np.concatenate([self.image, self.valid[..., None]], -1, dtype=np.float32))
+        _write_png(folder / "matte.png", np.concatenate([self.foreground, self.alpha[..., None]], -1))
+        (folder / FILE_NAME).write_text(json.dumps(self.as_json(), indent=1) + "\n", encoding="utf-8")
+
+    def as_json(self) -> dict[str, Any]:
+        """The fit as plain numbers: all of the portrait but its pictures."""
+        c = self.camera
+        return {
+            "zero1toa_fit": _FORMAT,
+            "source": self.source,
+            "head": self.head,
+            "warnings": list(self.warnings),
+            "landmark_error_px_at_512": {k: round(v, 3) for k, v in self.errors.items()},
+            "expression": {n: round(float(v), 4) for n, v in zip(arkit.NAMES, self.expression, strict=True)},
+            "pose": {n: [round(float(x), 6) for x in v] for n, v in zip(JOINTS, self.pose, strict=True)},
+            "camera": {
+                "viewmat": c.viewmat.tolist(), "fx": c.fx, "fy": c.fy, "cx": c.cx, "cy": c.cy,
+                "width": c.width, "height": c.height,
+            },
+            "identity": [round(float(v), 5) for v in self.identity],
+            "landmarks": np.round(self.landmarks, 3).tolist(),
+            "fitted_landmarks": np.round(self.fitted_landmarks, 3).tolist(),
+        }  # fmt: skip
+
+    @classmethod
+    def load(cls, folder: Path) -> Portrait:
+        """Reads what `save` wrote; needs no landmark detector.
+
+        Raises:
+            InputError: a file is missing or not of this version.
+        """
+        path = folder / FILE_NAME
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            if data["zero1toa_fit"] != _FORMAT:
+                raise InputError(f"{path} was written by another version of zero1toa; fit the photo again.")
+            camera = data["camera"]
+            crop, matte = _read_png(folder / "crop.png"), _read_png(folder / "matte.png")
+            return cls(
+                image=np.ascontiguousarray(crop[..., :3]),
+                valid=crop[..., 3] > 0.5,
+                alpha=np.ascontiguousarray(matte[..., 3]),
+                foreground=np.ascontiguousarray(matte[..., :3]),
+                landmarks=_array(data["landmarks"], (478, 3)),
+                fitted_landmarks=_array(data["fitted_landmarks"], (478, 2)),
+                identity=_array(data["identity"], (len(data["identity"]),)),
+                expression=_array([data["expression"][n] for n in arkit.NAMES], (len(arkit.NAMES),)),
+                pose=_array([data["pose"][n] for n in JOINTS], (len(JOINTS), 3)),
+                camera=Camera(
+                    _array(camera["viewmat"], (4, 4)),
+                    **{k: float(camera[k]) for k in ("fx", "fy", "cx", "cy")},
+                    **{k: int(camera[k]) for k in ("width", "height")},
+                ),
+                head=str(data["head"]),
+                source=str(data["source"]),
+                warnings=tuple(str(w) for w in data["warnings"]),
+                errors={str(k): float(v) for k, v in data["landmark_error_px_at_512"].items()},
+            )
+        except (OSError, KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+            raise InputError(f"{folder} holds no usable fit ({error}); run `zero1toa fit` again.") from error
+
+
+def _array(values: object, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    array = np.asarray(values, np.float64)
+    if array.shape != shape or not np.isfinite(array).all():
+        raise ValueError(f"expected {shape} finite numbers, got shape {array.shape}")
+    return array
+
+
+def _write_png(path: Path, pixels: NDArray[np.float32]) -> None:
+    Image.fromarray((pixels.clip(0, 1) * 255 + 0.5).astype(np.uint8)).save(path)
+
+
+def _read_png(path: Path) -> NDArray[np.float32]:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGBA"), np.float32) / 255

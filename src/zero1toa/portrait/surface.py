@@ -1,0 +1,208 @@
+"""The fitted head in the photo: which points of its surface the photo shows, and in what colour.
+
+Colours found in the photo carry a confidence; what it does not show is taken from the mirrored side and, failing that,
+spread from the neighbours over the mesh.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
+from scipy.sparse.linalg import splu
+from scipy.spatial import cKDTree
+
+from ..heads import HeadTopology, RiggedHead, arkit
+from ..heads.appearance import default_colors
+from ..heads.mesh_render import MeshBuffers, rasterize_mesh, vertex_normals
+from .portrait import Portrait
+
+_FACING_NONE, _FACING_FULL = 0.12, 0.5  # cosine to the view below which a surface is unseen, above which well seen
+_DEPTH_TOLERANCE = 0.004  # metres behind the nearest surface that still counts as seen
+_MATTE_EDGE = 2.0  # px; colours this close to the matte's edge are mixed with the background and trusted less
+_PART_EDGE = 2.0  # px; colours this close to where a lid meets the eye or a lip a tooth may be the other one's
+_MIRROR_TRUST = 0.5  # weight of a mirrored colour beside one seen directly
+_FILL_LEAST = 0.3  # confidence below which a vertex takes its colour from its neighbours
+_LID_MOTION = (0.0002, 0.001)  # metres that a blink moves skin which is no lid, and skin which is all lid
+_LID_DEPTH_TOLERANCE = 0.0008  # metres; lids lie close to the eyeball and in folds
+_EYE_RING = 0.014  # metres around the lids
+_SHADOW = (0.95, 0.75)  # brightness over the median there: clear skin, and lash or shadow, which a blink must not move
+_LEAST_EYE_VERTICES = 3
+_OWN_COLOR_PARTS = (
+    "teethUpper",
+    "teethLower",
+    "gumsUpper",
+    "gumsLower",
+    "tongue",
+    "mouth",
+    "lashesLeft",
+    "lashesRight",
+)
+
+
+class SurfacePoints(NamedTuple):
+    """Points on a mesh's triangles."""
+
+    triangle: NDArray[np.int64]  # (N,)
+    barycentric: NDArray[np.float32]  # (N, 3)
+
+    def interpolate(self, attributes: NDArray[np.floating], faces: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Vertex attributes (V, C) at the points (N, C)."""
+        return np.einsum("nk,nkc->nc", self.barycentric, np.asarray(attributes, np.float64)[faces[self.triangle]])
+
+
+class PhotoSurface:
+    """Looks up colours of surface points in one portrait."""
+
+    def __init__(self, portrait: Portrait, head: RiggedHead) -> None:
+        self.portrait = portrait
+        self.topology: HeadTopology = head.topology
+        expression = torch.as_tensor(portrait.expression, dtype=torch.float32)
+        pose = torch.as_tensor(portrait.pose, dtype=torch.float32)
+        self.vertices: NDArray[np.float64] = head.pose(expression, pose).numpy().astype(np.float64)
+        self.normals = vertex_normals(self.vertices, self.topology.faces)
+        self.buffers: MeshBuffers = rasterize_mesh(self.vertices, self.topology.faces, portrait.camera)
+        blink = head.expression_deltas[[arkit.INDEX["eyeBlinkLeft"], arkit.INDEX["eyeBlinkRight"]]]
+        self.lids = _smooth_step(
+            blink.norm(dim=-1).amax(0).numpy(), *_LID_MOTION
+        )  # (V,) how far a blink moves the skin
+        inner = gaussian_filter((portrait.alpha > 0.9).astype(np.float32), _MATTE_EDGE)
+        self._trust = np.clip(2 * inner - 1, 0, 1)
+        self._skin_trust = self._trust * self._away_from_part_edges()
+
+    def seen(
+        self,
+        points: NDArray[np.floating],
+        normals: NDArray[np.floating],
+        skin: NDArray[np.bool_],
+        tolerance: float | NDArray = _DEPTH_TOLERANCE,
+    ) -> tuple[NDArray, NDArray]:
+        """Colours (N, 3) in the photo and confidence (N,) in [0, 1] of world points with outward normals.
+
+        `skin` (N,) says which points lie on skin: those are trusted less close to eyes and teeth.
+        """
+        camera = self.portrait.camera
+        x, y, z = camera.project(np.asarray(points, np.float64)).T
+        toward = camera.position - points
+        facing = (normals * toward).sum(-1) / np.linalg.norm(toward, axis=-1)
+        row = np.clip(y, 0, camera.height - 1).astype(int)
+        column = np.clip(x, 0, camera.width - 1).astype(int)
+        inside = (x >= 0) & (x < camera.width) & (y >= 0) & (y < camera.height)
+        unhidden = z < self.buffers.depth[row, column] + tolerance
+        confidence = _smooth_step(facing, _FACING_NONE, _FACING_FULL) * (inside & unhidden)
+        confidence *= np.where(skin, self._skin_trust[row, column], self._trust[row, column])
+        where = np.stack([y - 0.5, x - 0.5])
+        colors = [map_coordinates(self.portrait.foreground[..., c], where, order=1, mode="nearest") for c in range(3)]
+        return np.stack(colors, -1), confidence
+
+    def _away_from_part_edges(self) -> NDArray[np.float64]:
+        """(H, W) 0 where the mesh changes from skin to eye, tooth or mouth, 1 from `_PART_EDGE` px on.
+
+        The fit is good to a pixel or two; nearer to such an edge a lip would be given the colour of a tooth.
+        """
+        part = np.where(self.buffers.face >= 0, self.topology.face_part[self.buffers.face], -1)
+        edge = np.zeros(part.shape, bool)
+        skin = (part == self.topology.part_index("skin")) | (part < 0)
+        edge[1:] |= skin[1:] != skin[:-1]
+        edge[:, 1:] |= skin[:, 1:] != skin[:, :-1]
+        return np.clip(distance_transform_edt(~edge) / _PART_EDGE - 0.5, 0, 1)
+
+    def colors(self, points: SurfacePoints) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Colours (N, 3) of surface points, from the photo where it shows them, and the photo's confidence (N,)."""
+        faces, mirror = self.topology.faces, self.topology.mirror
+        skin = self.topology.part_faces("skin")[points.triangle]
+        lid = points.interpolate(self.lids[:, None], faces)[:, 0]
+        tolerance = _DEPTH_TOLERANCE + lid * (_LID_DEPTH_TOLERANCE - _DEPTH_TOLERANCE)
+        place = points.interpolate(self.vertices, faces)
+        normal = points.interpolate(self.normals, faces)
+        seen, confidence = self.seen(place, normal, skin, tolerance)
+        mirrored_place = points.interpolate(self.vertices[mirror], faces)
+        mirrored, second = self.seen(mirrored_place, points.interpolate(self.normals[mirror], faces), skin, tolerance)
+        own = self._own_colors[points.triangle]
+        near_eye = points.interpolate(self.near_lids[:, None], faces)[:, 0]
+        shadow = near_eye * _smooth_step(seen.mean(1) / self._brightness_around_eyes, *_SHADOW)
+        confidence = confidence * (1 - lid) * np.where(skin, 1 - shadow, 1)
+        first = confidence * ~own
+        second = second * ~own * (1 - lid) * (1 - first)
+        filled = points.interpolate(self.vertex_colors, faces)
+        rest = 1 - first - second
+        mix = first[:, None] * seen + second[:, None] * mirrored + rest[:, None] * filled
+        return mix.clip(0, 1).astype(np.float32), confidence.astype(np.float32)
+
+    @cached_property
+    def vertex_colors(self) -> NDArray[np.float32]:
+        """(V, 3) a smooth colour everywhere: seen, mirrored, or spread over the mesh; own colours inside the mouth."""
+        topology = self.topology
+        skin = topology.part_vertices("skin")
+        seen, confidence = self.seen(self.vertices, self.normals, skin)
+        mirrored, second = seen[topology.mirror], confidence[topology.mirror] * _MIRROR_TRUST
+        weight = np.maximum(confidence, second) * (1 - self.lids)
+        weight[weight < _FILL_LEAST] = 0
+        weight *= 1 - self.near_lids * _smooth_step(seen.mean(1) / self._brightness_around_eyes, *_SHADOW)
+        known = np.where((second > confidence)[:, None], mirrored, seen)
+        inside = topology.faces[topology.part_faces("skin")]
+        spread = spread_over_mesh(known, weight * skin, inside, topology.num_vertices)
+        own = default_colors(topology).astype(np.float64)
+        clear = skin & (confidence > 0.8)
+        if clear.any():  # the inside of the mouth is lit like the face
+            own *= np.clip(np.median(seen[clear], axis=0).mean() / own[skin].mean(), 0.35, 1.1)
+        for eye in ("eyeLeft", "eyeRight"):
+            self._fill_eye(own, topology.part_vertices(eye), seen, confidence)
+        return np.where(skin[:, None], spread, own).clip(0, 1).astype(np.float32)
+
+    @cached_property
+    def near_lids(self) -> NDArray[np.float64]:
+        """(V,) 1 on skin beside the lids, 0 from `_EYE_RING` on."""
+        lids = self.vertices[self.lids > 0.5]
+        distance = cKDTree(lids).query(self.vertices)[0] if len(lids) else np.full(len(self.vertices), np.inf)
+        return _smooth_step(distance, _EYE_RING, 0.5 * _EYE_RING) * self.topology.part_vertices("skin")
+
+    @cached_property
+    def _brightness_around_eyes(self) -> float:
+        """Median brightness of the skin around the lids; what is much darker is lash, liner or the crease's shadow."""
+        seen, confidence = self.seen(self.vertices, self.normals, self.topology.part_vertices("skin"))
+        clear = (self.near_lids > 0.1) & (confidence > 0.5)
+        return float(np.median(seen[clear].mean(1))) if clear.any() else 1e-3
+
+    def _fill_eye(self, colors: NDArray, eye: NDArray[np.bool_], seen: NDArray, confidence: NDArray) -> None:
+        """Gives the hidden parts of an eyeball the photo's white and iris; writes into `colors`."""
+        iris = self.topology.regions["iris"] > 0.5
+        for part, percentile in ((eye & ~iris, 75), (eye & iris, 50)):
+            shown = part & (confidence > 0.4)
+            if shown.sum() >= _LEAST_EYE_VERTICES:
+                colors[part] = np.percentile(seen[shown], percentile, axis=0)
+
+    @cached_property
+    def _own_colors(self) -> NDArray[np.bool_]:
+        """(T,) triangles whose colours come from the head model: the photo shows them rarely and badly."""
+        names = [n for n in _OWN_COLOR_PARTS if n in self.topology.part_names]
+        inner = self.topology.regions.get("innerMouth")
+        own = self.topology.part_faces(*names)
+        return own if inner is None else own | (inner[self.topology.faces].mean(1) > 0.5)
+
+
+def _smooth_step(value: NDArray, low: float, high: float) -> NDArray[np.float64]:
+    t = np.clip((value - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def mesh_laplacian(faces: NDArray[np.integer], num_vertices: int) -> sparse.csr_matrix:
+    """(V, V) graph Laplacian: degree on the diagonal, -1 for each edge."""
+    a, b = np.concatenate([faces, np.roll(faces, -1, axis=1)]).reshape(2, -1)
+    edges = sparse.coo_matrix((np.ones(len(a)), (a, b)), shape=(num_vertices, num_vertices))
+    adjacency = ((edges + edges.T) > 0).astype(np.float64)
+    return (sparse.diags(np.asarray(adjacency.sum(1)).ravel()) - adjacency).tocsr()
+
+
+def spread_over_mesh(
+    values: NDArray[np.floating], weight: NDArray[np.floating], faces: NDArray[np.integer], num_vertices: int
+) -> NDArray[np.float64]:
+    """Harmonic interpolation: values (V, C) kept where weight (V,) is high, smooth in between and beyond."""
+    system = mesh_laplacian(faces, num_vertices) + sparse.diags(10.0 * weight + 1e-6)
+    solve = splu(system.tocsc())
+    return np.stack([solve.solve(10.0 * weight * values[:, c]) for c in range(values.shape[1])], -1)

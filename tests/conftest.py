@@ -1,0 +1,29 @@
+"""What several tests share: the fitted demo portrait, made once."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED_PICTURES = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def demo_portrait():
+    import zero1toa
+
+    return zero1toa.fit("demo")
+
+
+@pytest.fixture(scope="session")
+def debug_avatar(demo_portrait):
+    import zero1toa
+
+    return zero1toa.create(demo_portrait, preset="debug")
+
+
+@pytest.fixture(scope="session")
+def shared_pictures():
+    """A folder of portraits that lies beside the checkout on some machines and is never committed."""
+    if not SHARED_PICTURES.is_dir():
+        pytest.skip("the folder of test portraits is not here")
+    return SHARED_PICTURES

@@ -1,0 +1,73 @@
+"""A fit survives its folder, and broken folders are refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from zero1toa.camera import Camera
+from zero1toa.errors import InputError
+from zero1toa.portrait.portrait import FILE_NAME, Portrait
+
+
+@pytest.fixture
+def portrait():
+    rng = np.random.default_rng(0)
+    return Portrait(
+        image=rng.random((32, 32, 3), np.float32), valid=rng.random((32, 32)) > 0.2, alpha=rng.random((32, 32),
+        np.float32), foreground=rng.random((32, 32, 3), np.float32), landmarks=rng.normal(size=(478, 3)),
+        fitted_landmarks=rng.normal(size=(478, 2)), identity=rng.normal(size=80), expression=rng.random(52),
+        pose=rng.normal(size=(6, 3)), camera=Camera.orbit(10, size=32), head="default", source="a.jpg",
+        warnings=("turned",), errors={"mean": 1.5},
+    )  # fmt: skip
+
+
+def test_a_portrait_survives_its_folder(portrait, tmp_path):
+    portrait.save(tmp_path)
+    again = Portrait.load(tmp_path)
+    for name, tolerance in (
+        ("image", 2e-3),
+        ("alpha", 2e-3),
+        ("foreground", 2e-3),
+        ("landmarks", 1e-3),
+        ("identity", 1e-4),
+    ):
+        np.testing.assert_allclose(getattr(again, name), getattr(portrait, name), atol=tolerance, err_msg=name)
+    np.testing.assert_array_equal(again.valid, portrait.valid)
+    np.testing.assert_allclose(again.expression, portrait.expression, atol=1e-4)
+    np.testing.assert_allclose(again.pose, portrait.pose, atol=1e-6)
+    np.testing.assert_array_equal(again.camera.viewmat, portrait.camera.viewmat)
+    assert (again.warnings, again.errors, again.source) == (portrait.warnings, portrait.errors, portrait.source)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda d: d.pop("camera"),
+        lambda d: d.update(zero1toa_fit=99),
+        lambda d: d.update(landmarks=[[1, 2, 3]]),
+        lambda d: d["expression"].pop("jawOpen"),
+        lambda d: d.update(identity=[float("nan")]),
+        lambda d: d.update(pose=3),
+    ],
+)
+def test_a_damaged_fit_is_refused_with_one_sentence(portrait, tmp_path, damage):
+    portrait.save(tmp_path)
+    path = tmp_path / FILE_NAME
+    data = json.loads(path.read_text())
+    damage(data)
+    path.write_text(json.dumps(data))
+    with pytest.raises(InputError, match="fit"):
+        Portrait.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", [FILE_NAME, "crop.png", "matte.png"])
+def test_a_missing_or_cut_file_is_refused(portrait, tmp_path, name):
+    portrait.save(tmp_path)
+    path = tmp_path / name
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(InputError):
+        Portrait.load(tmp_path)
+    path.unlink()
+    with pytest.raises(InputError):
+        Portrait.load(tmp_path)
