@@ -1,0 +1,5 @@
+"""Avatars as files, and pictures of them."""
+
+from zero1toa.avatar_io.data import AvatarData as AvatarData
+from zero1toa.avatar_io.glb import load_glb as load_glb
+from zero1toa.avatar_io.glb import save_glb as save_glb
