@@ -1,0 +1,76 @@
+"""What the package can do, as functions: the same names as the commands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from .avatar import Avatar
+from .config import PRESETS, CreateConfig, FitConfig
+from .errors import InputError
+from .portrait.portrait import FILE_NAME, Portrait
+from .progress import Progress
+
+
+def fit(
+    photo: str | Path, *, config: FitConfig | None = None, force: bool = False, progress: Progress | None = None
+) -> Portrait:
+    """Cleans a photo and fits the head to its largest face.
+
+    Args:
+        photo: a picture file, a folder that `zero1toa fit` wrote, or "demo".
+        config: weights of the fit.
+        force: go on where the photo would be refused.
+        progress: where to show how far it is; by default nowhere.
+
+    Raises:
+        InputError: the photo cannot be used; the message says why.
+    """
+    if str(photo) != "demo" and Path(photo).is_dir():
+        if not (Path(photo) / FILE_NAME).is_file():
+            raise InputError(f"{photo} is a folder without {FILE_NAME}; give a picture or a folder that fit wrote.")
+        return Portrait.load(Path(photo))
+    from .portrait.fit import fit_portrait
+
+    return fit_portrait(photo, config=config, force=force, progress=progress)
+
+
+def create(
+    photo: str | Path | Portrait,
+    *,
+    preset: str = "fast",
+    config: CreateConfig | None = None,
+    seed: int = 0,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Avatar:
+    """Makes an avatar of a photo.
+
+    Args:
+        photo: a picture file, a folder that `zero1toa fit` wrote, "demo", or a `Portrait`.
+        preset: "debug", "fast" or "balanced"; ignored if a config is given.
+        config: every number of the training.
+        seed: of every random number, unless a config is given.
+        force: go on where the photo would be refused.
+        progress: where to show how far it is; by default nowhere.
+
+    Raises:
+        InputError: the photo cannot be used, or there is no such preset.
+    """
+    if config is None:
+        if preset not in PRESETS:
+            raise InputError(f"There is no preset '{preset}'; choose one of {', '.join(PRESETS)}.")
+        config = replace(PRESETS[preset], seed=seed)
+    from .symgen.create import create_avatar
+
+    portrait = photo if isinstance(photo, Portrait) else fit(photo, force=force, progress=progress)
+    return create_avatar(portrait, config, progress)
+
+
+def load(path: str | Path) -> Avatar:
+    """Reads an avatar file.
+
+    Raises:
+        InputError: the file is missing, broken or no zero1toa avatar.
+    """
+    return Avatar.load(path)

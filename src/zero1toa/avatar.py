@@ -1,0 +1,154 @@
+"""The avatar: a person's rigged head with its splats. It renders, moves, saves and loads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .avatar_io import AvatarData, load_glb, save_glb
+from .camera import Camera
+from .errors import InputError
+from .heads import JOINTS, RiggedHead, arkit
+from .splats import Gaussians, rasterize, to_world
+
+Expression = Mapping[str, float] | Tensor | NDArray[np.floating]
+Pose = Mapping[str, tuple[float, float, float]] | Tensor | NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Avatar:
+    """An animatable 3D head. World: metres, x to the subject's left, y up, z out of the face."""
+
+    head: RiggedHead
+    splats: Gaussians
+    identity: Tensor  # (I,) coefficients of the head model
+    photo_expression: Tensor  # (52,) the expression in the photo
+    photo_pose: Tensor  # (6, 3) the pose in the photo, rotation vectors in radians
+    photo_camera: Camera  # the view of the photo
+    head_model: str = "default"
+    provenance: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+    def render(
+        self,
+        camera: Camera | None = None,
+        expression: Expression | None = None,
+        pose: Pose | None = None,
+        background: tuple[float, float, float] | None = (1.0, 1.0, 1.0),
+    ) -> NDArray[np.float32]:
+        """A picture of the avatar.
+
+        Args:
+            camera: the view; by default from the front.
+            expression: ARKit weights by name, or all 52; by default neutral.
+            pose: rotation vectors in radians by joint name, or all (6, 3); by default at rest.
+            background: RGB in [0, 1], or None for a transparent picture.
+
+        Returns:
+            (H, W, 3) float32 sRGB in [0, 1]; (H, W, 4) with straight alpha when the background is None.
+
+        Raises:
+            InputError: an expression or joint name is unknown, or an array has the wrong shape.
+        """
+        camera = camera or self.front_camera()
+        with torch.no_grad():
+            vertices = self.head.pose(expression_weights(expression), joint_rotations(pose))
+            world = to_world(self.splats, vertices, torch.as_tensor(self.head.topology.faces))
+            color = torch.zeros(3) if background is None else torch.tensor(background)
+            out = rasterize(*world, camera, color)
+        if background is not None:
+            return out.image.clamp(0, 1).numpy()
+        straight = (out.image / out.alpha.clamp_min(1e-4)[..., None]).clamp(0, 1)
+        return torch.cat([straight, out.alpha[..., None].clamp(0, 1)], -1).numpy()
+
+    def front_camera(self, yaw: float = 0.0, pitch: float = 0.0, size: int = 512) -> Camera:
+        """A camera around the head, as far away as the photo's; degrees, positive yaw to the subject's left."""
+        middle = self.head.joints[JOINTS.index("head")].numpy() + [0.0, 0.0, 0.02]
+        focal, pixels = self.photo_camera.fy, self.photo_camera.height
+        fov = float(np.degrees(2 * np.arctan(pixels / 2 / focal)))
+        head_depth = float(self.photo_camera.to_camera(middle)[2])
+        return Camera.orbit(yaw, pitch, distance=head_depth, target=tuple(middle), fov=fov, size=size)
+
+    def save(self, path: str | Path) -> None:
+        """Writes the avatar as one GLB; an older file is replaced only when the new one is whole.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        data = AvatarData.pack(
+            self.head,
+            self.splats,
+            identity=self.identity,
+            expression=self.photo_expression,
+            pose=self.photo_pose,
+            camera=self.photo_camera,
+            head_model=self.head_model,
+            provenance=self.provenance,
+        )
+        save_glb(path, data)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Avatar:
+        """Reads an avatar file.
+
+        Raises:
+            InputError: the file is missing, broken or no zero1toa avatar.
+        """
+        data = load_glb(path)
+        return cls(
+            head=data.head(),
+            splats=data.gaussians(),
+            identity=torch.tensor(data.identity),
+            photo_expression=torch.tensor(data.photo_expression),
+            photo_pose=torch.tensor(data.photo_pose),
+            photo_camera=data.photo_camera,
+            head_model=data.head_model,
+            provenance=data.provenance,
+        )
+
+
+def expression_weights(expression: Expression | None) -> Tensor:
+    """(52,) ARKit weights from names, an array or None (neutral).
+
+    Raises:
+        InputError: a name is unknown or the array has the wrong shape.
+    """
+    if expression is None:
+        return torch.zeros(len(arkit.NAMES))
+    if isinstance(expression, Mapping):
+        weights = torch.zeros(len(arkit.NAMES))
+        for name, value in expression.items():
+            if name not in arkit.INDEX:
+                raise InputError(f"There is no expression '{name}'; use ARKit names such as jawOpen or mouthSmileLeft.")
+            weights[arkit.INDEX[name]] = float(value)
+        return weights
+    weights = torch.as_tensor(expression, dtype=torch.float32)
+    if weights.shape != (len(arkit.NAMES),):
+        raise InputError(f"An expression has 52 weights, not an array of shape {tuple(weights.shape)}.")
+    return weights
+
+
+def joint_rotations(pose: Pose | None) -> Tensor | None:
+    """(6, 3) rotation vectors from joint names, an array or None (rest).
+
+    Raises:
+        InputError: a joint name is unknown or the array has the wrong shape.
+    """
+    if pose is None:
+        return None
+    if isinstance(pose, Mapping):
+        rotations = torch.zeros(len(JOINTS), 3)
+        for name, value in pose.items():
+            if name not in JOINTS:
+                raise InputError(f"There is no joint '{name}'; there are {', '.join(JOINTS)}.")
+            rotations[JOINTS.index(name)] = torch.tensor(value, dtype=torch.float32)
+        return rotations
+    rotations = torch.as_tensor(pose, dtype=torch.float32)
+    if rotations.shape != (len(JOINTS), 3):
+        raise InputError(f"A pose has 6 rotation vectors, not an array of shape {tuple(rotations.shape)}.")
+    return rotations

@@ -1,0 +1,168 @@
+"""The command `zero1toa`: parse, call, report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from .errors import InputError, Zero1toaError
+from .progress import Progress
+
+Photo = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")]
+AvatarFile = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="AVATAR")]
+Output = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="PATH")]
+Quiet = Annotated[bool, tyro.conf.arg(aliases=["-q"])]
+Weights = Annotated[tuple[str, ...], tyro.conf.arg(aliases=["-e"], metavar="NAME=WEIGHT")]
+
+
+def fit(photo: Photo, output: Output = Path("fit"), *, force: bool = False, quiet: Quiet = False) -> None:
+    """Clean a photo and fit the head to it.
+
+    Writes fit.json (identity, expression, pose, camera, landmark errors, warnings), the crop, the matte, the mesh and
+    the landmarks over the photo, the neutral head and a contact sheet of all.
+
+    Example: zero1toa fit portrait.jpg -o portrait_fit
+
+    Args:
+        photo: A picture file, or "demo".
+        output: Folder for the results.
+        force: Go on where the photo would be refused (a face turned too far, an animal).
+        quiet: Print nothing but warnings and errors.
+    """
+    from . import api, files
+    from .media import contact_sheet, write_png
+    from .portrait.pictures import fit_pictures
+
+    progress = Progress(quiet)
+    files.check_output_directory(output)
+    portrait = api.fit(photo, force=force, progress=progress)
+    _warn(portrait.warnings, progress)
+    pictures = fit_pictures(portrait)
+    with files.output_directory(output) as folder:
+        portrait.save(folder)
+        for name in ("landmarks", "mesh", "wireframe", "neutral"):
+            write_png(folder / f"{name}.png", pictures[name])
+        write_png(folder / "sheet.png", contact_sheet(list(pictures.items()), columns=3))
+    errors = portrait.errors
+    progress.say(
+        f"Landmark error {errors['mean']:.2f} px at 512 (eyes {errors['eyes']:.2f}, lips {errors['lips']:.2f}, "
+        f"oval {errors['oval']:.2f})"
+    )
+    progress.say(f"Wrote {output}/: fit.json, sheet.png and the single pictures")
+
+
+def create(
+    photo: Photo,
+    output: Output = Path("avatar.glb"),
+    *,
+    preset: Literal["debug", "fast", "balanced"] = "fast",
+    seed: int = 0,
+    force: bool = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make an avatar of a photo.
+
+    Examples: zero1toa create demo -o avatar.glb | zero1toa create portrait.jpg --preset balanced
+
+    Args:
+        photo: A picture file, a folder that fit wrote, or "demo".
+        output: The avatar's file, a GLB.
+        preset: How long to work: debug takes seconds, fast less than a minute, balanced a few minutes on two CPU cores.
+        seed: Same seed, same machine, same avatar.
+        force: Go on where the photo would be refused (a face turned too far, an animal).
+        quiet: Print nothing but warnings and errors.
+    """
+    from . import api, files
+
+    progress = Progress(quiet)
+    if output.suffix.lower() != ".glb":
+        raise InputError(f"An avatar is a GLB file: name it {output.with_suffix('.glb')}.")
+    files.check_output_file(output)
+    portrait = api.fit(photo, force=force, progress=progress)
+    _warn(portrait.warnings, progress)
+    avatar = api.create(portrait, preset=preset, seed=seed, progress=progress)
+    avatar.save(output)
+    progress.say(f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
+
+
+def render(
+    avatar: AvatarFile,
+    output: Output = Path("renders"),
+    *,
+    expression: Weights = (),
+    yaw: float = 0.0,
+    pitch: float = 0.0,
+    size: int = 512,
+    transparent: bool = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make pictures of an avatar.
+
+    A folder as output gets sheet.png (a contact sheet of views and expressions) and turntable.mp4; a name ending in
+    .mp4 or .gif gets the turntable, one ending in .png a still of the given view and expression.
+
+    Examples: zero1toa render avatar.glb -o renders | zero1toa render avatar.glb -o smile.png --yaw 20 -e
+    mouthSmileLeft=0.9 mouthSmileRight=0.9
+
+    Args:
+        avatar: The avatar's file.
+        output: A folder, or a .png, .mp4 or .gif file.
+        expression: ARKit weights of a still.
+        yaw: Degrees to the subject's left, of a still.
+        pitch: Degrees upwards, of a still.
+        size: Pixels on a side.
+        transparent: Leave the background of a still out.
+        quiet: Print nothing but warnings and errors.
+    """
+    from .avatar import Avatar
+    from .commands import Still, render_files
+
+    progress = Progress(quiet)
+    still = Still(_parse_weights(expression), yaw, pitch, transparent)
+    for written in render_files(Avatar.load(avatar), output, size, still, progress):
+        progress.say(f"Wrote {written}")
+
+
+def doctor() -> None:
+    """Show what is installed and what each option, prior and head model still needs."""
+    from .doctor import report, show
+
+    show(report())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code: 0, 2 for what the user can mend, 130 after Ctrl-C."""
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            {"fit": fit, "create": create, "render": render, "doctor": doctor},
+            prog="zero1toa",
+            description="One portrait picture in, one animatable 3D head avatar out.",
+            args=arguments,
+        )
+    except Zero1toaError as error:
+        print(f"zero1toa: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("zero1toa: stopped; nothing was left half-written.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _warn(warnings: Sequence[str], progress: Progress) -> None:
+    for warning in warnings:
+        progress.warn(warning)
+
+
+def _parse_weights(pairs: Sequence[str]) -> dict[str, float]:
+    weights = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        try:
+            weights[name] = float(value)
+        except ValueError:
+            raise InputError(f"'{pair}' is no expression weight; write for example jawOpen=0.7.") from None
+    return weights
