@@ -69,7 +69,7 @@ def measure(count: int, max_yaw: float, baseline: bool) -> tuple[Recovery, Recov
             missed += 1
             continue
         landmarks = faces[0].landmarks
-        fitted.append(fit_landmarks(head, landmarks, SIZE, config)[0].expression)
+        fitted.append(fit_landmarks(head, landmarks, SIZE, config).solution.expression)
         truth.append(sample.expression)
         if baseline:
             flat = ExpressionPrior(np.zeros(52), FLAT_PRECISION * np.eye(52))

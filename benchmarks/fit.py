@@ -22,7 +22,7 @@ from zero1toa.portrait.fit import fit_portrait
 from zero1toa.progress import Progress, Stage
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
-REGIONS = ("mean", "median", "eyes", "irises", "lips", "brows", "oval")
+REGIONS = ("mean", "median", "eyes", "irises", "lips", "brows", "oval", "uncorrected")
 
 
 class StageClock(Progress):

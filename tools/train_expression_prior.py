@@ -1,4 +1,4 @@
-"""Trains the expression prior of the fit on rendered heads and writes it into the package.
+"""Trains the expression prior of the fit and the detector's bias on rendered heads and writes both into the package.
 
     python tools/train_expression_prior.py --count 8000
 
@@ -32,11 +32,12 @@ from zero1toa.heads.appearance import default_colors
 from zero1toa.heads.mesh_render import shade
 from zero1toa.heads.sampling import sample_expressions
 from zero1toa.portrait.detect import detect_faces
+from zero1toa.portrait.detector_bias import NUM_TERMS, DetectorBias, view_terms
 from zero1toa.portrait.expression_prior import NUM_FEATURES, ExpressionRegressor, frontal_features
 from zero1toa.portrait.landmark_model import landmark_model
 from zero1toa.portrait.solver import LandmarkModel, Pinhole
 
-ASSET = Path(__file__).parents[1] / "src/zero1toa/portrait/assets/expression_prior.npz"
+ASSETS = Path(__file__).parents[1] / "src/zero1toa/portrait/assets"
 SIZE = 384
 CHUNK = 200
 LEAST_ACTIVE = 8  # heads that must show a movement before it is calibrated
@@ -281,6 +282,14 @@ def calibrate(
     return threshold, gain
 
 
+def learn_bias(drawn: Samples, ridge: float = 1e-2) -> DetectorBias:
+    """Least squares of the detector's error on the viewing direction."""
+    error = (drawn.read - drawn.clean)[:, :-2]
+    terms = view_terms(drawn.read[:, -2:].astype(np.float64))
+    solved = np.linalg.solve(terms.T @ terms + ridge * np.eye(NUM_TERMS), terms.T @ error)
+    return DetectorBias(solved.reshape(NUM_TERMS, -1, 2).astype(np.float32))
+
+
 def main(
     count: int = 8000,
     projected: int = 40000,
@@ -291,10 +300,10 @@ def main(
     """Draws, reads, trains and writes the asset."""
     drawn = collect("drawn", count, seed, folder, processes)
     more = collect("projected", projected, seed + 1, folder, processes)
-    regressor = train(drawn, more)
-    ASSET.parent.mkdir(parents=True, exist_ok=True)
-    regressor.save(ASSET)
-    print(f"Wrote {ASSET} ({ASSET.stat().st_size / 1e6:.2f} MB)")
+    ASSETS.mkdir(parents=True, exist_ok=True)
+    learn_bias(drawn).save(ASSETS / "detector_bias.npz")
+    train(drawn, more).save(ASSETS / "expression_prior.npz")
+    print(f"Wrote detector_bias.npz and expression_prior.npz into {ASSETS}")
 
 
 if __name__ == "__main__":

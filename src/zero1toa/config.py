@@ -21,8 +21,11 @@ class FitConfig:
     identity_weight: float = 2.0
     """Weight of the squared identity coefficients (unit variance each)."""
     expression_weight: float = 100.0
-    """Scales the learned prior on the expression (its precision matrix). High, since the prior has read the same landmarks
-    and knows their errors: at 1 the solver gives half of a smile back to identity (measured on rendered heads)."""
+    """Scales the learned prior on the expression (its precision matrix). High, since the prior has read the same
+    landmarks and knows their errors: at 1 the solver gives half of a smile back to identity (measured on rendered
+    heads)."""
+    refined_expression_weight: float = 3.0
+    """The same once identity is held: what the landmarks still show can only be expression, so an open mouth opens."""
     max_iterations: int = 40
     """Gauss-Newton steps; convergence usually comes after 10 to 15."""
 

@@ -16,9 +16,9 @@ def portrait():
     return Portrait(
         image=rng.random((32, 32, 3), np.float32), valid=rng.random((32, 32)) > 0.2, alpha=rng.random((32, 32),
         np.float32), foreground=rng.random((32, 32, 3), np.float32), landmarks=rng.normal(size=(478, 3)),
-        fitted_landmarks=rng.normal(size=(478, 2)), identity=rng.normal(size=80), expression=rng.random(52),
-        pose=rng.normal(size=(6, 3)), camera=Camera.orbit(10, size=32), head="default", source="a.jpg",
-        warnings=("turned",), errors={"mean": 1.5},
+        target_landmarks=rng.normal(size=(478, 2)), fitted_landmarks=rng.normal(size=(478, 2)),
+        identity=rng.normal(size=80), expression=rng.random(52), pose=rng.normal(size=(6, 3)), camera=Camera.orbit(10,
+        size=32), head="default", source="a.jpg", warnings=("turned",), errors={"mean": 1.5},
     )  # fmt: skip
 
 

@@ -108,7 +108,7 @@ def test_frontal_features_do_not_depend_on_the_view(model):
     turned = frontal_features(model, seen(model, identity, expression, 12, 5)[1], PINHOLE)
     inner = slice(0, 936)  # the face without irises and viewing direction
     assert np.abs(front[inner] - turned[inner]).mean() < 0.35 * np.abs(front[inner]).mean()
-    np.testing.assert_allclose(turned[-2:], Camera.orbit(12, 5).viewmat[2, :2], atol=0.06)
+    np.testing.assert_allclose(turned[-2:], Camera.orbit(12, 5).viewmat[2, :2], atol=0.1)
 
 
 def test_the_regressor_survives_its_file(tmp_path):
@@ -125,3 +125,26 @@ def test_a_prior_is_a_belief_with_bounds():
     assert prior.mean.min() >= 0 and prior.mean.max() <= 1
     np.testing.assert_allclose(prior.precision, prior.precision.T, rtol=1e-6)
     assert np.linalg.eigvalsh(prior.precision).min() > 0
+
+
+def test_a_known_bias_is_taken_off_exactly(model):
+    from zero1toa.portrait.detector_bias import NUM_TERMS, DetectorBias
+
+    none = DetectorBias(np.zeros((NUM_TERMS, 478, 2), np.float32))
+    _, landmarks = seen(model, np.zeros(80), np.zeros(52), 20)
+    np.testing.assert_allclose(none.corrected(model, landmarks, PINHOLE), landmarks, atol=1e-6)
+    shift = np.zeros((NUM_TERMS, 478, 2), np.float32)
+    shift[0, :, 1] = 1.0  # every landmark is read 1 cm too high
+    lower = DetectorBias(shift).corrected(model, landmarks, PINHOLE)[:, 1] - landmarks[:, 1]
+    np.testing.assert_allclose(lower, 0.01 * PINHOLE.focal / 0.75, rtol=0.15)
+
+
+def test_the_detectors_bias_on_a_turned_render_is_reduced(head, model):
+    from zero1toa.heads.mesh_render import shade
+    from zero1toa.portrait.detect import detect_faces
+    from zero1toa.portrait.detector_bias import load_bias
+
+    camera, truth = seen(model, np.zeros(80), np.zeros(52), 30)
+    read = detect_faces(shade(head.template.numpy(), head.topology, camera))[0].landmarks
+    better = load_bias().corrected(model, read, PINHOLE)
+    assert np.linalg.norm(better - truth, axis=1).mean() < 0.8 * np.linalg.norm(read[:, :2] - truth, axis=1).mean()

@@ -44,6 +44,8 @@ def expressions(deltas: Array, mirror: Index) -> Array:
 def lining_follows(faces: Index, is_mouth: NDArray[np.bool_], points: Array) -> sparse.csr_matrix:
     """(V, V) map of displacements: the lining of lips and cheeks moves with the skin over it, so that it stays inside.
 
+    What lines the upper lip follows the upper lip, although the closed lower lip is as near.
+
     Args:
         faces: triangles of skin and mouth.
         is_mouth: (T,) which triangles are lining.
@@ -51,17 +53,24 @@ def lining_follows(faces: Index, is_mouth: NDArray[np.bool_], points: Array) -> 
     """
     from scipy.spatial import cKDTree
 
-    skin = np.unique(faces[~is_mouth])
-    lining = np.setdiff1d(faces[is_mouth].ravel(), skin)
-    distance, near = cKDTree(points[skin]).query(points[lining], k=8)
-    share = np.clip((_LINING_FAR - distance[:, 0]) / (_LINING_FAR - _LINING_NEAR), 0, 1)
-    weight = 1 / distance**2
-    weight *= (share / weight.sum(1))[:, None]
-    keep = np.ones(len(points))
-    keep[lining] = 1 - share
-    rows = np.repeat(lining, near.shape[1])
-    follow = sparse.csr_matrix((weight.ravel(), (rows, skin[near].ravel())), shape=(len(points),) * 2)
-    return (sparse.diags(keep) + follow).tocsr()
+    seam = np.intersect1d(faces[is_mouth].ravel(), faces[~is_mouth].ravel())
+    upper, _ = _upper_and_lower(faces[is_mouth], seam, points)
+    _, _, origin = dijkstra(edge_graph(faces, points), indices=seam, min_only=True, return_predecessors=True)
+    is_upper = np.isin(origin, upper)
+    is_skin = np.zeros(len(points), bool)
+    is_skin[faces[~is_mouth]] = True
+    follow = sparse.csr_matrix((len(points), len(points)))
+    share = np.zeros(len(points))
+    for half in (is_upper, ~is_upper):
+        skin, lining = np.flatnonzero(half & is_skin), np.flatnonzero(half & ~is_skin)
+        distance, near = cKDTree(points[skin]).query(points[lining], k=8)
+        share[lining] = np.clip((_LINING_FAR - distance[:, 0]) / (_LINING_FAR - _LINING_NEAR), 0, 1)
+        weight = 1 / distance**2
+        weight *= (share[lining] / weight.sum(1))[:, None]
+        follow = follow + sparse.csr_matrix(
+            (weight.ravel(), (np.repeat(lining, near.shape[1]), skin[near].ravel())), shape=follow.shape
+        )
+    return (follow + sparse.diags(1 - share)).tocsr()
 
 
 class LipSeal:

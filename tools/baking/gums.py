@@ -16,7 +16,8 @@ _PAPILLA = 0.36  # between two teeth the gum reaches this share of the crown's h
 _OVER = 0.6  # the gum covers this much of the crown's lower end
 _THICK = 0.55  # how far it stands out from the tooth
 _SOFT_DEPTH = 3.0  # the rounded edge becomes the flat gum at this distance
-_ROOT_DEPTH = {1.0: 8.0, -1.0: 11.0}  # how far the band goes towards the roots, lower and upper
+_ROOT_DEPTH = {1.0: 7.0, -1.0: 11.0}  # how far the band goes towards the roots, lower and upper
+_TAPER = {1.0: 5.0, -1.0: 1.2}  # how far the outer side leans in there; the lower jaw is narrow where it opens wide
 _PALATE = 15.0  # height of the vault above the biting plane at its middle
 _PALATE_ROWS = 5
 
@@ -47,8 +48,8 @@ def gum(arch: Arch) -> Surface:
     inner = np.minimum(back, -neck - depth * 0.93 - _THICK) - 0.35
     middle = (front + back) / 2
     rows = [
-        (bulge - 1.2, base),
-        (bulge + 0.2, mix(base, -height, 0.55)),
+        (bulge - _TAPER[arch.up], base),
+        (bulge + 0.2 - _TAPER[arch.up] / 3, mix(base, -height, 0.55)),
         (bulge, -height - 1.2),
         (mix(front, bulge, 0.55), mix(rim, -height - 1.2, 0.35)),
         (front, rim),

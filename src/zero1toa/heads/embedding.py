@@ -35,6 +35,7 @@ _JITTER = (6.0, 4.0)  # degrees, uniform, so that pixels do not repeat
 _IDENTITY = 0.6  # standard deviations of the random people; stranger faces drag points along
 _LIDS_UP_TO_YAW = 30.0  # degrees; beyond it the far eye's points slide along the lids
 _MIN_FACING = 0.25  # cosine between surface and view; grazing hits are noise
+_OPEN = 0.4  # weight of jawOpen on the head where votes are gathered
 _REACH = 4  # pixels: a point beside the surface (a contour) is taken to the nearest pixel of it
 
 
@@ -107,7 +108,7 @@ def embed_landmarks(head: HeadModel, detector: Detector, *, renders: int = 120, 
         ValueError: a landmark got no vote (the detector found no face in most pictures).
     """
     topology = head.topology
-    template = head.template.double().numpy()
+    template = _open_mouthed(head)
     allowed = _allowed_faces(topology)
     votes: list[list[Array]] = [[] for _ in range(NUM_LANDMARKS)]
     rng = np.random.default_rng(seed)
@@ -140,6 +141,11 @@ def embed_landmarks(head: HeadModel, detector: Detector, *, renders: int = 120, 
         rendered=renders,
         detected=detected,
     )
+
+
+def _open_mouthed(head: HeadModel) -> Array:
+    """(V, 3) the mean head on which votes are gathered: with closed lips the upper and the lower one would coincide."""
+    return (head.template + _OPEN * head.expression_deltas[arkit.INDEX["jawOpen"]]).double().numpy()
 
 
 def geometric_median(points: Array, weights: Array, iterations: int = 50) -> Array:

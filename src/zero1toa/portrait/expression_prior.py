@@ -20,7 +20,7 @@ from ..errors import AssetError
 from ..heads import facemesh
 from .solver import Array, ExpressionPrior, LandmarkModel, Pinhole, solve_pose
 
-_UNIT = 100.0  # features are in centimetres, so that they are of order one
+FEATURE_UNIT = 100.0  # features are in centimetres, so that they are of order one
 NUM_FEATURES = 2 * facemesh.NUM_LANDMARKS + 2
 
 
@@ -34,11 +34,20 @@ def frontal_features(model: LandmarkModel, landmarks: Array, pinhole: Pinhole) -
         landmarks: (478, 2 or more) px.
         pinhole: of the same picture.
     """
+    points, rotation, _ = frontal_points(model, landmarks, pinhole)
+    return np.concatenate([((points - model.mean)[:, :2] * FEATURE_UNIT).ravel(), rotation[2, :2]])
+
+
+def frontal_points(model: LandmarkModel, landmarks: Array, pinhole: Pinhole) -> tuple[Array, Array, Array]:
+    """Landmarks cast back to the depth that the mean head has at each of them, after a rigid fit.
+
+    Returns:
+        Points (478, 3) in head axes, metres; rotation (3, 3) and translation (3,) from head to camera axes.
+    """
     rotation, translation = solve_pose(model, landmarks, pinhole, steps=5)
     depth = (model.mean @ rotation.T + translation)[:, 2:]
     rays = np.concatenate([(landmarks[:, :2] - [pinhole.cx, pinhole.cy]) / pinhole.focal, np.ones((len(depth), 1))], 1)
-    frontal = (rays * depth - translation) @ rotation
-    return np.concatenate([((frontal - model.mean)[:, :2] * _UNIT).ravel(), rotation[2, :2]])
+    return (rays * depth - translation) @ rotation, rotation, translation
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,9 @@ class ExpressionRegressor:
     weights: tuple[NDArray[np.float32], ...]  # (out, in) of each layer
     biases: tuple[NDArray[np.float32], ...]  # (out,)
     threshold: NDArray[np.float32]  # (52,) outputs below it count as no movement
-    gain: NDArray[np.float32]  # (52,) by which what is left is enlarged, since least squares shrinks what it is unsure of
+    gain: NDArray[
+        np.float32
+    ]  # (52,) by which what is left is enlarged, since least squares shrinks what it is unsure of
     residual_covariance: NDArray[np.float32]  # (52, 52) of prediction minus truth on held-out heads
 
     def __call__(self, features: Array) -> Array:

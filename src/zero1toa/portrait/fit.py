@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ from ..config import FitConfig
 from ..heads import JOINTS, HeadModel, facemesh, load_head
 from ..progress import Progress
 from .crop import apply_matrix, crop_portrait
+from .detector_bias import load_bias
 from .expression_prior import frontal_features, load_regressor
 from .landmark_model import landmark_model
 from .load import load_photo
@@ -29,16 +32,22 @@ _FLIP = np.diag([1.0, -1.0, -1.0])  # camera axes to axes with y up and z toward
 _NECK_SHARE = np.array([0.5, 0.74, 0.86])
 
 
-def fit_landmarks(head: HeadModel, landmarks: Array, size: int, config: FitConfig) -> tuple[Solution, Array, Camera]:
-    """Fits a head to 478 landmarks of a square picture.
+class LandmarkFit(NamedTuple):
+    """A head fitted to the landmarks of one picture."""
 
-    Returns:
-        The solution in torso axes, the joint pose (6, 3) and the camera.
-    """
+    solution: Solution  # in torso axes
+    pose: Array  # (6, 3) joint rotation vectors, radians
+    camera: Camera  # torso axes to pixels
+    landmarks: Array  # (478, 2) px, what was fitted: the measured landmarks less the detector's bias
+
+
+def fit_landmarks(head: HeadModel, landmarks: Array, size: int, config: FitConfig) -> LandmarkFit:
+    """Fits a head to 478 measured landmarks (478, 2 or more), px, of a square picture of `size` px."""
     pinhole = Pinhole.from_fov(config.fov, size)
     rest = landmark_model(head, config.identity_components)
     prior = load_regressor().prior(frontal_features(rest, landmarks, pinhole))
-    first = solve(rest, landmarks, pinhole, prior, config)
+    target = load_bias().corrected(rest, landmarks, pinhole)
+    first = solve(rest, target, pinhole, prior, config)
     torso, pose = split_rotation(first.rotation)
     posed = landmark_model(head, config.identity_components, first.identity, pose)
     center = first.rotation @ rest.mean.mean(0) + first.translation
@@ -51,11 +60,13 @@ def fit_landmarks(head: HeadModel, landmarks: Array, size: int, config: FitConfi
         first.residuals,
         0,
     )
-    solution = solve(posed, landmarks, pinhole, prior, config, start)
+    person = solve(posed, target, pinhole, prior, config, start)
+    loose = replace(config, expression_weight=config.refined_expression_weight)
+    solution = solve(posed, target, pinhole, prior, loose, person, hold_identity=True)
     viewmat = np.eye(4)
     viewmat[:3, :3], viewmat[:3, 3] = solution.rotation, solution.translation
     camera = Camera(viewmat, pinhole.focal, pinhole.focal, pinhole.cx, pinhole.cy, size, size)
-    return solution, pose, camera
+    return LandmarkFit(solution, pose, camera, target)
 
 
 def split_rotation(rotation: Array) -> tuple[Array, Array]:
@@ -82,14 +93,21 @@ def head_angles(rotation: Array) -> Array:
     return np.degrees(Rotation.from_matrix(_FLIP @ rotation).as_euler("YXZ"))
 
 
-def landmark_errors(projected: Array, landmarks: Array, size: int) -> dict[str, float]:
-    """Mean distance of fitted from measured landmarks, px at 512, over all and by region."""
-    distance = np.linalg.norm(projected - landmarks[:, :2], axis=1) * 512 / size
+def landmark_errors(projected: Array, target: Array, measured: Array, size: int) -> dict[str, float]:
+    """Mean distances of fitted landmarks, px at 512.
+
+    From those that were fitted (measured, less the detector's bias): over all and by region. "uncorrected" is the mean
+    distance from the landmarks as they were measured.
+    """
+    distance = np.linalg.norm(projected - target, axis=1) * 512 / size
+    uncorrected = np.linalg.norm(projected - measured[:, :2], axis=1) * 512 / size
     regions = {"eyes": facemesh.EYES, "irises": facemesh.IRISES, "lips": facemesh.LIPS, "brows": facemesh.BROWS}
     regions["oval"] = facemesh.OVAL
-    return {"mean": float(distance.mean()), "median": float(np.median(distance))} | {
-        name: float(distance[list(index)].mean()) for name, index in regions.items()
-    }
+    return (
+        {"mean": float(distance.mean()), "median": float(np.median(distance))}
+        | {name: float(distance[list(index)].mean()) for name, index in regions.items()}
+        | {"uncorrected": float(uncorrected.mean())}
+    )
 
 
 def fit_portrait(
@@ -125,13 +143,13 @@ def fit_portrait(
     with progress.stage("fitting the head"):
         model = load_head(head)
         size = crop.image.shape[0]
-        solution, pose, camera = fit_landmarks(model, landmarks, size, config)
+        solution, pose, camera, target = fit_landmarks(model, landmarks, size, config)
         parameters = (solution.identity, solution.expression, pose)
         posed = model.vertices(*(torch.as_tensor(x, dtype=torch.float32)[None] for x in parameters))
         projected = camera.project(model.landmarks(posed)[0].numpy().astype(np.float64))[:, :2]
     return Portrait(
         image=crop.image, valid=crop.valid, alpha=matte.alpha, foreground=matte.foreground, landmarks=landmarks,
-        fitted_landmarks=projected, identity=solution.identity, expression=solution.expression, pose=pose,
-        camera=camera, head=head, source=Path(source).name, warnings=(*photo.notes, *chosen.warnings),
-        errors=landmark_errors(projected, landmarks, size),
+        target_landmarks=target, fitted_landmarks=projected, identity=solution.identity, expression=solution.expression,
+        pose=pose, camera=camera, head=head, source=Path(source).name, warnings=(*photo.notes, *chosen.warnings),
+        errors=landmark_errors(projected, target, landmarks, size),
     )  # fmt: skip

@@ -39,7 +39,7 @@ def landmark_model(
         return torch.einsum("vc,vcab,kvcb->kva", barycentric, linear, basis[:, corners].double()).numpy()
 
     rest = torch.einsum("vcab,vcb->vca", linear, head.template[corners].double()) + offset
-    expression = directions(head.expression_deltas)
+    expression = directions(person.expression_deltas)
     expression[list(_GAZE)] = _gaze_directions(head, person.pose, joint_pose)
     return LandmarkModel(
         mean=torch.einsum("vc,vca->va", barycentric, rest).numpy(),

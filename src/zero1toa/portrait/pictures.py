@@ -47,12 +47,16 @@ def neutral_head(portrait: Portrait, yaw: float = 0.0) -> Picture:
 
 
 def draw_landmarks(portrait: Portrait) -> Picture:
-    """Measured landmarks in green, those of the fitted head in red, a line between each pair."""
+    """Measured landmarks, less the detector's bias, in green, those of the fitted head in red, a line between each
+    pair."""
     canvas = _enlarged(portrait.image)
     draw = ImageDraw.Draw(canvas)
-    for measured, fitted in zip(portrait.landmarks[:, :2], portrait.fitted_landmarks, strict=True):
+    for measured, fitted in zip(portrait.target_landmarks, portrait.fitted_landmarks, strict=True):
         draw.line([*(measured * _DRAW_SCALE), *(fitted * _DRAW_SCALE)], fill=(255, 220, 60), width=1)
-    for points, color, radius in ((portrait.landmarks, _MEASURED, 2.0), (portrait.fitted_landmarks, _FITTED, 1.5)):
+    for points, color, radius in (
+        (portrait.target_landmarks, _MEASURED, 2.0),
+        (portrait.fitted_landmarks, _FITTED, 1.5),
+    ):
         for x, y in points[:, :2] * _DRAW_SCALE:
             draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=color)
     for ring in (facemesh.LIPS_OUTER, facemesh.LIPS_INNER, facemesh.EYE_LEFT, facemesh.EYE_RIGHT):

@@ -28,6 +28,7 @@ class Portrait:
     alpha: NDArray[np.float32]  # (S, S) the person's matte, [0, 1]
     foreground: NDArray[np.float32]  # (S, S, 3) the person's colours without the background's share
     landmarks: NDArray[np.float64]  # (478, 3) measured, px of the crop; z is MediaPipe's relative depth
+    target_landmarks: NDArray[np.float64]  # (478, 2) what was fitted: measured, less the detector's bias, px
     fitted_landmarks: NDArray[np.float64]  # (478, 2) of the fitted head, px
     identity: NDArray[np.float64]  # (I,) standard deviations
     expression: NDArray[np.float64]  # (52,) ARKit weights in the photo
@@ -61,6 +62,7 @@ class Portrait:
             },
             "identity": [round(float(v), 5) for v in self.identity],
             "landmarks": np.round(self.landmarks, 3).tolist(),
+            "target_landmarks": np.round(self.target_landmarks, 3).tolist(),
             "fitted_landmarks": np.round(self.fitted_landmarks, 3).tolist(),
         }  # fmt: skip
 
@@ -76,7 +78,6 @@ class Portrait:
             data = json.loads(path.read_text(encoding="utf-8"))
             if data["zero1toa_fit"] != _FORMAT:
                 raise InputError(f"{path} was written by another version of zero1toa; fit the photo again.")
-            camera = data["camera"]
             crop, matte = _read_png(folder / "crop.png"), _read_png(folder / "matte.png")
             return cls(
                 image=np.ascontiguousarray(crop[..., :3]),
@@ -84,15 +85,12 @@ class Portrait:
                 alpha=np.ascontiguousarray(matte[..., 3]),
                 foreground=np.ascontiguousarray(matte[..., :3]),
                 landmarks=_array(data["landmarks"], (478, 3)),
+                target_landmarks=_array(data["target_landmarks"], (478, 2)),
                 fitted_landmarks=_array(data["fitted_landmarks"], (478, 2)),
                 identity=_array(data["identity"], (len(data["identity"]),)),
                 expression=_array([data["expression"][n] for n in arkit.NAMES], (len(arkit.NAMES),)),
                 pose=_array([data["pose"][n] for n in JOINTS], (len(JOINTS), 3)),
-                camera=Camera(
-                    _array(camera["viewmat"], (4, 4)),
-                    **{k: float(camera[k]) for k in ("fx", "fy", "cx", "cy")},
-                    **{k: int(camera[k]) for k in ("width", "height")},
-                ),
+                camera=_camera(data["camera"]),
                 head=str(data["head"]),
                 source=str(data["source"]),
                 warnings=tuple(str(w) for w in data["warnings"]),
@@ -100,6 +98,11 @@ class Portrait:
             )
         except (OSError, KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
             raise InputError(f"{folder} holds no usable fit ({error}); run `zero1toa fit` again.") from error
+
+
+def _camera(data: dict[str, Any]) -> Camera:
+    fx, fy, cx, cy = (float(data[name]) for name in ("fx", "fy", "cx", "cy"))
+    return Camera(_array(data["viewmat"], (4, 4)), fx, fy, cx, cy, int(data["width"]), int(data["height"]))
 
 
 def _array(values: object, shape: tuple[int, ...]) -> NDArray[np.float64]:

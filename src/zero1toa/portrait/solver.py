@@ -116,6 +116,8 @@ def solve(
     prior: ExpressionPrior,
     config: FitConfig,
     start: Solution | None = None,
+    *,
+    hold_identity: bool = False,
 ) -> Solution:
     """Fits pose, identity and expression jointly.
 
@@ -126,6 +128,7 @@ def solve(
         prior: belief about the expression, e.g. of the learned regressor.
         config: weights.
         start: where to begin; without it a rigid pose is found first.
+        hold_identity: keep the identity of `start`.
     """
     target = np.asarray(landmarks[:, :2], np.float64)
     unit = 512.0 / (2 * pinhole.cy)  # residuals are weighed as if the picture had 512 px
@@ -158,7 +161,7 @@ def solve(
         gradient = rows.T @ (scale * residual)
         problem.add(hessian, gradient, identity, expression)
         free = np.ones(len(gradient), bool)
-        free[6 : 6 + count] = late > _RIGID_STEPS
+        free[6 : 6 + count] = late > _RIGID_STEPS and not hold_identity
         free[6 + count :] = late > _IDENTITY_STEPS
         if late > _IDENTITY_STEPS + 2:
             free[6 + count :] &= ~_suppressed(expression)
