@@ -23,8 +23,7 @@ from zero1toa.config import FitConfig
 from zero1toa.heads import arkit, load_head
 from zero1toa.portrait.detect import detect_faces
 from zero1toa.portrait.fit import fit_landmarks
-from zero1toa.portrait.landmark_model import landmark_model
-from zero1toa.portrait.solver import ExpressionPrior, Pinhole, solve
+from zero1toa.portrait.solver import ExpressionPrior
 
 TEST_SEED = 20_000  # the prior is trained with seed 1
 FLAT_PRECISION = 12.0  # of the baseline's prior: zero mean, this precision for each weight (the prototype's ridge)
@@ -61,6 +60,7 @@ class Recovery:
 def measure(count: int, max_yaw: float, baseline: bool) -> tuple[Recovery, Recovery | None, int]:
     """Fits `count` rendered heads. Also returns how many the detector missed."""
     head, config = load_head(), FitConfig()
+    flat_config = FitConfig(expression_weight=1.0, refined_expression_weight=1.0)
     fitted, plain, truth, missed = [], [], [], 0
     for index in range(count):
         sample: Sample = draw_sample(TEST_SEED, index, max_yaw)
@@ -73,8 +73,7 @@ def measure(count: int, max_yaw: float, baseline: bool) -> tuple[Recovery, Recov
         truth.append(sample.expression)
         if baseline:
             flat = ExpressionPrior(np.zeros(52), FLAT_PRECISION * np.eye(52))
-            model = landmark_model(head, config.identity_components)
-            plain.append(solve(model, landmarks, Pinhole.from_fov(config.fov, SIZE), flat, config).expression)
+            plain.append(fit_landmarks(head, landmarks, SIZE, flat_config, flat).solution.expression)
     recovered = Recovery(np.array(fitted), np.array(truth))
     return recovered, Recovery(np.array(plain), recovered.truth) if baseline else None, missed
 

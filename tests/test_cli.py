@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import zero1toa.api
 from zero1toa.cli import main
 
 
@@ -73,6 +74,7 @@ def test_a_full_profile_is_refused(tmp_path, capsys):
     code, lines = run(capsys, "fit", tmp_path / "profile.png", "-o", tmp_path / "out", "-q")
     assert code == 2
     assert len(lines) == 1
+    assert any(word in lines[0] for word in ("turned", "profile", "face was found")), lines
     assert not (tmp_path / "out").exists()
 
 
@@ -80,6 +82,7 @@ def test_a_full_profile_is_refused(tmp_path, capsys):
 def test_an_output_that_cannot_be_written_is_refused_before_the_work(output, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "taken").write_text("a file where a folder is asked for")
+    monkeypatch.setattr(zero1toa.api, "fit", lambda *_, **__: pytest.fail("the work began"))
     code, lines = run(capsys, "create", "demo", "-o", output, "-q")
     assert code == 2
     assert "Cannot write" in lines[0]
@@ -138,8 +141,6 @@ def test_doctor_reports(capsys):
 
 
 def test_control_c_is_one_sentence(monkeypatch, capsys, tmp_path):
-    import zero1toa.api
-
     def stopped(*_, **__):
         raise KeyboardInterrupt
 

@@ -27,7 +27,7 @@ from scipy.spatial.transform import Rotation
 
 from zero1toa.camera import Camera
 from zero1toa.config import FitConfig
-from zero1toa.heads import HeadTopology, load_head
+from zero1toa.heads import HeadTopology, arkit, load_head
 from zero1toa.heads.appearance import default_colors
 from zero1toa.heads.mesh_render import shade
 from zero1toa.heads.sampling import sample_expressions
@@ -43,7 +43,7 @@ CHUNK = 200
 LEAST_ACTIVE = 8  # heads that must show a movement before it is calibrated
 THRESHOLDS = (0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2)
 GAINS = (1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0)
-SPURIOUS_COST, MISSING_COST = 0.3, 4.0  # beside the squared error; chosen on the held-out tenth
+SPURIOUS_COST, MISSING_COST = 0.3, 8.0  # beside the squared error; chosen on the held-out tenth
 
 
 @dataclass(frozen=True)
@@ -279,7 +279,8 @@ def calibrate(
             error = float(((guess - truth[:, k]) ** 2).mean())
             costs[low, factor] = error + SPURIOUS_COST * spurious + MISSING_COST * missing
         threshold[k], gain[k] = min(costs, key=lambda pair: costs[pair])
-    return threshold, gain
+    mirror = list(arkit.MIRROR)  # both sides alike
+    return (threshold + threshold[mirror]) / 2, (gain + gain[mirror]) / 2
 
 
 def learn_bias(drawn: Samples, ridge: float = 1e-2) -> DetectorBias:

@@ -21,7 +21,7 @@ Expression = Mapping[str, float] | Tensor | NDArray[np.floating]
 Pose = Mapping[str, tuple[float, float, float]] | Tensor | NDArray[np.floating]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Avatar:
     """An animatable 3D head. World: metres, x to the subject's left, y up, z out of the face."""
 
@@ -126,11 +126,11 @@ def expression_weights(expression: Expression | None) -> Tensor:
             if name not in arkit.INDEX:
                 raise InputError(f"There is no expression '{name}'; use ARKit names such as jawOpen or mouthSmileLeft.")
             weights[arkit.INDEX[name]] = float(value)
-        return weights
+        return _finite(weights, "expression")
     weights = torch.as_tensor(expression, dtype=torch.float32)
     if weights.shape != (len(arkit.NAMES),):
         raise InputError(f"An expression has 52 weights, not an array of shape {tuple(weights.shape)}.")
-    return weights
+    return _finite(weights, "expression")
 
 
 def joint_rotations(pose: Pose | None) -> Tensor | None:
@@ -146,9 +146,17 @@ def joint_rotations(pose: Pose | None) -> Tensor | None:
         for name, value in pose.items():
             if name not in JOINTS:
                 raise InputError(f"There is no joint '{name}'; there are {', '.join(JOINTS)}.")
+            if len(value) != 3:
+                raise InputError(f"The rotation of joint '{name}' has 3 numbers (a rotation vector), not {len(value)}.")
             rotations[JOINTS.index(name)] = torch.tensor(value, dtype=torch.float32)
-        return rotations
+        return _finite(rotations, "pose")
     rotations = torch.as_tensor(pose, dtype=torch.float32)
     if rotations.shape != (len(JOINTS), 3):
         raise InputError(f"A pose has 6 rotation vectors, not an array of shape {tuple(rotations.shape)}.")
-    return rotations
+    return _finite(rotations, "pose")
+
+
+def _finite(values: Tensor, what: str) -> Tensor:
+    if not values.isfinite().all():
+        raise InputError(f"The {what} holds a value that is not a number.")
+    return values

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 _WORLD_TO_OPENCV = np.diag([1.0, -1.0, -1.0])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Camera:
     """Where a picture is taken from.
 

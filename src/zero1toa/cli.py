@@ -28,7 +28,7 @@ def fit(photo: Photo, output: Output = Path("fit"), *, force: bool = False, quie
     Example: zero1toa fit portrait.jpg -o portrait_fit
 
     Args:
-        photo: A picture file, or "demo".
+        photo: A picture file, a folder that fit wrote, or "demo".
         output: Folder for the results.
         force: Go on where the photo would be refused (a face turned too far, an animal).
         quiet: Print nothing but warnings and errors.
@@ -50,7 +50,7 @@ def fit(photo: Photo, output: Output = Path("fit"), *, force: bool = False, quie
     errors = portrait.errors
     progress.say(
         f"Landmark error {errors['mean']:.2f} px at 512 (eyes {errors['eyes']:.2f}, lips {errors['lips']:.2f}, "
-        f"oval {errors['oval']:.2f})"
+        f"oval {errors['oval']:.2f}); {errors['uncorrected']:.2f} with the detector's known bias left in"
     )
     progress.say(f"Wrote {output}/: fit.json, sheet.png and the single pictures")
 
@@ -79,14 +79,14 @@ def create(
     from . import api, files
 
     progress = Progress(quiet)
+    files.check_output_file(output)
     if output.suffix.lower() != ".glb":
         raise InputError(f"An avatar is a GLB file: name it {output.with_suffix('.glb')}.")
-    files.check_output_file(output)
     portrait = api.fit(photo, force=force, progress=progress)
     _warn(portrait.warnings, progress)
     avatar = api.create(portrait, preset=preset, seed=seed, progress=progress)
     avatar.save(output)
-    progress.say(f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
+    progress.say(f"Wrote {output} ({output.expanduser().stat().st_size / 1e6:.1f} MB)")
 
 
 def render(

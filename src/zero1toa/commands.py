@@ -15,6 +15,7 @@ from .progress import Progress
 _TURNTABLE_FPS = 30.0
 _GIF_FPS = 20.0
 _LARGEST, _SMALLEST = 4096, 16
+_LARGEST_CELL, _LARGEST_GIF = 512, 1024
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,15 @@ def render_files(avatar: Avatar, output: Path, size: int, still: Still, progress
         write_png(output, avatar.render(camera, still.expression, background=background))
         yield output
     elif kind in (".mp4", ".gif"):
+        if kind == ".gif" and size > _LARGEST_GIF:
+            raise InputError(f"A GIF of {size} px would be huge; choose at most {_LARGEST_GIF}, or an .mp4.")
         yield _turntable(avatar, output, size, progress)
-    elif kind:
-        raise InputError(f"{output.name} is no format that render writes; choose .png, .mp4, .gif or a folder.")
+    elif kind and not output.is_dir():
+        endings = ".png, .mp4, .gif or a folder (a name without a dot)"
+        raise InputError(f"{output.name} is no format that render writes; choose {endings}.")
     else:
         files.check_output_directory(output)
-        sheet = contact_sheet(showcase.contact_views(avatar, size * 3 // 4), columns=7)
+        sheet = contact_sheet(showcase.contact_views(avatar, min(size * 3 // 4, _LARGEST_CELL)), columns=7)
         write_png(output / "sheet.png", sheet)
         yield output / "sheet.png"
         yield _turntable(avatar, output / "turntable.mp4", size, progress)

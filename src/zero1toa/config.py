@@ -18,13 +18,13 @@ class FitConfig:
     """Standard deviation of a well-defined landmark, px at 512."""
     robust_scale: float = 8.0
     """Residual (px at 512) at which a landmark's weight has fallen to a quarter (Geman-McClure)."""
-    identity_weight: float = 2.0
+    identity_weight: float = 1.5
     """Weight of the squared identity coefficients (unit variance each)."""
     expression_weight: float = 100.0
     """Scales the learned prior on the expression (its precision matrix). High, since the prior has read the same
     landmarks and knows their errors: at 1 the solver gives half of a smile back to identity (measured on rendered
     heads)."""
-    refined_expression_weight: float = 3.0
+    refined_expression_weight: float = 10.0
     """The same once identity is held: what the landmarks still show can only be expression, so an open mouth opens."""
     max_iterations: int = 40
     """Gauss-Newton steps; convergence usually comes after 10 to 15."""
@@ -70,10 +70,10 @@ class TrainConfig:
 class CreateConfig:
     """How an avatar is made of a portrait."""
 
-    preset: str = "fast"
+    preset: str = "custom"
     """Name under which the provenance records these numbers."""
     splats: int = 50_000
-    """Number of Gaussians at the start."""
+    """About how many Gaussians there are at the start; every triangle has at least one."""
     size: int = 384
     """Side of the training picture, px."""
     seed: int = 0
@@ -83,8 +83,8 @@ class CreateConfig:
 
 
 PRESETS: dict[str, CreateConfig] = {
-    "debug": CreateConfig("debug", splats=15_000, size=128, train=TrainConfig(iterations=20)),
-    "fast": CreateConfig(),
+    "debug": CreateConfig("debug", splats=20_000, size=128, train=TrainConfig(iterations=20)),
+    "fast": CreateConfig("fast"),
     "balanced": CreateConfig("balanced", splats=80_000, size=512, train=TrainConfig(iterations=1500)),
 }
 """By name: debug takes seconds, fast under a minute, balanced a few minutes, each on two CPU cores."""

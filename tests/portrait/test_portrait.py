@@ -7,7 +7,7 @@ import pytest
 
 from zero1toa.camera import Camera
 from zero1toa.errors import InputError
-from zero1toa.portrait.portrait import FILE_NAME, Portrait
+from zero1toa.portrait.portrait import ERRORS, FILE_NAME, Portrait
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def portrait():
         np.float32), foreground=rng.random((32, 32, 3), np.float32), landmarks=rng.normal(size=(478, 3)),
         target_landmarks=rng.normal(size=(478, 2)), fitted_landmarks=rng.normal(size=(478, 2)),
         identity=rng.normal(size=80), expression=rng.random(52), pose=rng.normal(size=(6, 3)), camera=Camera.orbit(10,
-        size=32), head="default", source="a.jpg", warnings=("turned",), errors={"mean": 1.5},
+        size=32), head="default", source="a.jpg", warnings=("turned",), errors=dict.fromkeys(ERRORS, 1.5),
     )  # fmt: skip
 
 
@@ -37,6 +37,10 @@ def test_a_portrait_survives_its_folder(portrait, tmp_path):
     np.testing.assert_allclose(again.expression, portrait.expression, atol=1e-4)
     np.testing.assert_allclose(again.pose, portrait.pose, atol=1e-6)
     np.testing.assert_array_equal(again.camera.viewmat, portrait.camera.viewmat)
+    for name in ("fx", "fy", "cx", "cy", "width", "height"):
+        assert getattr(again.camera, name) == getattr(portrait.camera, name)
+    np.testing.assert_allclose(again.target_landmarks, portrait.target_landmarks, atol=1e-3)
+    np.testing.assert_allclose(again.fitted_landmarks, portrait.fitted_landmarks, atol=1e-3)
     assert (again.warnings, again.errors, again.source) == (portrait.warnings, portrait.errors, portrait.source)
 
 
@@ -49,6 +53,8 @@ def test_a_portrait_survives_its_folder(portrait, tmp_path):
         lambda d: d["expression"].pop("jawOpen"),
         lambda d: d.update(identity=[float("nan")]),
         lambda d: d.update(pose=3),
+        lambda d: d.update(landmark_error_px_at_512={}),
+        lambda d: d["camera"].update(width=64),
     ],
 )
 def test_a_damaged_fit_is_refused_with_one_sentence(portrait, tmp_path, damage):

@@ -21,7 +21,7 @@ def test_what_the_photo_shows_has_the_photos_colour(surface, demo_portrait):
     point = SurfacePoints(triangle, np.full((1, 3), 1 / 3, np.float32))
     color, confidence = surface.colors(point)
     x, y, _ = demo_portrait.camera.project(point.interpolate(surface.vertices, topology.faces))[0]
-    assert confidence[0] > 0.8
+    assert confidence[0] > 0.6
     np.testing.assert_allclose(color[0], demo_portrait.foreground[int(y), int(x)], atol=0.12)
 
 
@@ -37,10 +37,12 @@ def test_spreading_keeps_known_values_and_fills_the_rest_between_them():
     faces = np.array([[0, 1, 2], [1, 3, 2], [2, 3, 4], [3, 5, 4]])
     values = np.array([[0.0], [0], [0], [0], [0], [1]])
     weight = np.array([1.0, 0, 0, 0, 0, 1])
-    out = spread_over_mesh(values, 1e6 * weight, faces, 6)[:, 0]
+    out = spread_over_mesh(values, 1e6 * weight, faces, np.full((6, 1), 0.5))[:, 0]
     np.testing.assert_allclose(out[[0, 5]], [0, 1], atol=1e-4)
     assert (out[1:5] > 0).all() and (out[1:5] < 1).all()
     assert np.abs(mesh_laplacian(faces, 6).sum(1)).max() == 0
+    nothing = spread_over_mesh(values, 0 * weight, faces, np.full((6, 1), 0.5))
+    np.testing.assert_allclose(nothing, 0.5, atol=1e-6)
 
 
 def test_hair_moves_the_scalp_alone_and_fills_the_matte(demo_portrait):

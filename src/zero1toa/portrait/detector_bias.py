@@ -1,13 +1,13 @@
 """The landmark detector's systematic error, and its removal.
 
-MediaPipe's face contour slides over the head as it turns: on rendered heads its oval lies 5 mm off in a frontal view
-and 7 mm off at 40 degrees, always in the same way. That part is a smooth function of the viewing direction. It is
-learned by `tools/train_expression_prior.py` and taken off before the solver sees the landmarks, so that pose and
-identity do not bend to it.
+MediaPipe's face contour slides over the head as it turns, on all heads in much the same way. That part of its error is
+a smooth function of the viewing direction. It is learned by `tools/train_expression_prior.py` and taken off before the
+solver sees the landmarks, so that pose and identity do not bend to it.
 """
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -35,7 +35,7 @@ def view_terms(direction: Array) -> Array:
 class DetectorBias:
     """Mean error of each landmark, seen from the front, by viewing direction."""
 
-    coefficients: NDArray[np.float32]  # (7, 478, 2) in units of `FEATURE_UNIT` per metre
+    coefficients: NDArray[np.float32]  # (7, 478, 2) centimetres
 
     def corrected(self, model: LandmarkModel, landmarks: Array, pinhole: Pinhole) -> Array:
         """Landmarks (478, 2) in px where an unbiased detector would have put them.
@@ -60,9 +60,10 @@ class DetectorBias:
         try:
             with np.load(path, allow_pickle=False) as file:
                 coefficients = file["coefficients"].astype(np.float32)
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise AssetError(f"{path} is no detector bias of this version; reinstall zero1toa.") from error
-        assert coefficients.shape == (NUM_TERMS, facemesh.NUM_LANDMARKS, 2), coefficients.shape
+        if coefficients.shape != (NUM_TERMS, facemesh.NUM_LANDMARKS, 2):
+            raise AssetError(f"{path} is no detector bias of this version; reinstall zero1toa.")
         return cls(coefficients)
 
     def save(self, path: Path) -> None:

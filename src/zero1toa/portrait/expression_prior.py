@@ -8,6 +8,7 @@ a blink). `tools/train_expression_prior.py` makes the committed file.
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -17,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import AssetError
-from ..heads import facemesh
+from ..heads import arkit, facemesh
 from .solver import Array, ExpressionPrior, LandmarkModel, Pinhole, solve_pose
 
 FEATURE_UNIT = 100.0  # features are in centimetres, so that they are of order one
+_FLOOR = 1e-3  # added to the variances, so that the covariance can be inverted
 NUM_FEATURES = 2 * facemesh.NUM_LANDMARKS + 2
 
 
@@ -66,7 +68,11 @@ class ExpressionRegressor:
 
     def __call__(self, features: Array) -> Array:
         """Features (..., 958) to weights (..., 52) in [0, 1]."""
-        return np.clip((np.clip(self.expected(features), 0, 1) - self.threshold) * self.gain, 0, 1)
+        return self.calibrated(self.expected(features))
+
+    def calibrated(self, expected: Array) -> Array:
+        """Least-squares weights (..., 52) with their threshold and gain applied, in [0, 1]."""
+        return np.clip((np.clip(expected, 0, 1) - self.threshold) * self.gain, 0, 1)
 
     def expected(self, features: Array) -> Array:
         """The network alone: features (..., 958) to least-squares weights (..., 52), neither calibrated nor clipped."""
@@ -77,11 +83,18 @@ class ExpressionRegressor:
                 hidden = hidden / (1 + np.exp(-np.clip(hidden, -60, 60)))  # SiLU
         return hidden
 
-    def prior(self, features: Array) -> ExpressionPrior:
-        """The Gaussian belief about the expression behind one set of features (958,)."""
-        floor = 1e-3 * np.eye(len(self.residual_covariance))  # no weight is ever known better than 0.03
-        precision = np.linalg.inv(self.residual_covariance.astype(np.float64) + floor)
-        return ExpressionPrior(self(features).astype(np.float64), precision)
+    def prior(self, features: Array, mirrored: Array) -> ExpressionPrior:
+        """The Gaussian belief about the expression behind one face.
+
+        Args:
+            features: (958,) of its landmarks.
+            mirrored: (958,) of the same landmarks in a mirror. Both readings are averaged, so that the belief does not
+                depend on which side of the face is which.
+        """
+        mirror = list(arkit.MIRROR)
+        covariance = (self.residual_covariance + self.residual_covariance[mirror][:, mirror]).astype(np.float64) / 2
+        mean = self.calibrated((self.expected(features) + self.expected(mirrored)[mirror]) / 2)
+        return ExpressionPrior(mean.astype(np.float64), np.linalg.inv(covariance + _FLOOR * np.eye(len(mean))))
 
     @classmethod
     def load(cls, path: Path) -> ExpressionRegressor:
@@ -102,7 +115,7 @@ class ExpressionRegressor:
                     file["gain"].astype(np.float32),
                     file["residual_covariance"].astype(np.float32),
                 )
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise AssetError(f"{path} is no expression prior of this version; reinstall zero1toa.") from error
 
     def save(self, path: Path) -> None:

@@ -18,11 +18,12 @@ from .crop import apply_matrix, crop_portrait
 from .detector_bias import load_bias
 from .expression_prior import frontal_features, load_regressor
 from .landmark_model import landmark_model
+from .landmarks import mirrored
 from .load import load_photo
 from .matte import matte_portrait
 from .plausible import choose_face
 from .portrait import Portrait
-from .solver import Array, Pinhole, Solution, solve
+from .solver import Array, ExpressionPrior, Pinhole, Solution, solve
 
 _FLIP = np.diag([1.0, -1.0, -1.0])  # camera axes to axes with y up and z towards the viewer
 
@@ -41,11 +42,18 @@ class LandmarkFit(NamedTuple):
     landmarks: Array  # (478, 2) px, what was fitted: the measured landmarks less the detector's bias
 
 
-def fit_landmarks(head: HeadModel, landmarks: Array, size: int, config: FitConfig) -> LandmarkFit:
-    """Fits a head to 478 measured landmarks (478, 2 or more), px, of a square picture of `size` px."""
+def fit_landmarks(
+    head: HeadModel, landmarks: Array, size: int, config: FitConfig, prior: ExpressionPrior | None = None
+) -> LandmarkFit:
+    """Fits a head to 478 measured landmarks (478, 2 or more), px, of a square picture of `size` px.
+
+    The prior is the learned one unless another is given. It and the detector's bias belong to the default head's
+    landmarks.
+    """
     pinhole = Pinhole.from_fov(config.fov, size)
     rest = landmark_model(head, config.identity_components)
-    prior = load_regressor().prior(frontal_features(rest, landmarks, pinhole))
+    other = mirrored(landmarks, size)
+    prior = prior or load_regressor().prior(*(frontal_features(rest, p, pinhole) for p in (landmarks, other)))
     target = load_bias().corrected(rest, landmarks, pinhole)
     first = solve(rest, target, pinhole, prior, config)
     torso, pose = split_rotation(first.rotation)

@@ -81,14 +81,15 @@ def _outline_distances(
         length = np.linalg.norm(turned[i, :2])
         step = turned[i, :2] / length
         x, y = pixels[i, :2].astype(int)
-        if not (0 <= x < width and 0 <= y < height):
+        if not (0 <= x < width and 0 <= y < height and portrait.valid[y, x]):
             continue
         outward = inside[y, x]
         ray = (pixels[i, :2] + (reach if outward else -reach)[:, None] * step).astype(int)
         valid = (ray >= 0).all(1) & (ray[:, 0] < width) & (ray[:, 1] < height)
         ray = ray[valid]
         crossed = np.flatnonzero(inside[ray[:, 1], ray[:, 0]] != outward)
-        if len(crossed):
+        # where the photo ends the hair does not
+        if len(crossed) and portrait.valid[ray[crossed[0], 1], ray[crossed[0], 0]]:
             metres = reach[crossed[0]] * pixels[i, 2] / camera.fx / length
             index.append(i)
             distance.append(np.clip(metres if outward else -metres, -_MOST_IN, _MOST_OUT))

@@ -22,7 +22,7 @@ _MESH_STRENGTH = 0.6
 
 
 def fit_pictures(portrait: Portrait) -> dict[str, Picture]:
-    """Pictures of a fit by name, each (S, S, 3) in [0, 1]: crop, matte, landmarks, mesh, wireframe, neutral."""
+    """Pictures of a fit by name, each (S, S, 3) in [0, 1]: photo, matte, landmarks, mesh, wireframe, neutral."""
     head = load_head(portrait.head)
     fitted = _vertices(head, portrait, neutral=False)
     return {

@@ -17,9 +17,11 @@ from ..heads import JOINTS, arkit
 
 _FORMAT = 1
 FILE_NAME = "fit.json"
+ERRORS = ("mean", "median", "eyes", "irises", "lips", "brows", "oval", "uncorrected")
+"""Names of the landmark distances in `Portrait.errors`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Portrait:
     """One person's photo, cropped and matted, and the head that was fitted to it."""
 
@@ -79,6 +81,10 @@ class Portrait:
             if data["zero1toa_fit"] != _FORMAT:
                 raise InputError(f"{path} was written by another version of zero1toa; fit the photo again.")
             crop, matte = _read_png(folder / "crop.png"), _read_png(folder / "matte.png")
+            camera = _camera(data["camera"])
+            if not crop.shape == matte.shape == (camera.height, camera.width, 4):
+                raise ValueError("the pictures and the camera differ in size")
+            errors = {name: float(data["landmark_error_px_at_512"][name]) for name in ERRORS}
             return cls(
                 image=np.ascontiguousarray(crop[..., :3]),
                 valid=crop[..., 3] > 0.5,
@@ -90,13 +96,13 @@ class Portrait:
                 identity=_array(data["identity"], (len(data["identity"]),)),
                 expression=_array([data["expression"][n] for n in arkit.NAMES], (len(arkit.NAMES),)),
                 pose=_array([data["pose"][n] for n in JOINTS], (len(JOINTS), 3)),
-                camera=_camera(data["camera"]),
+                camera=camera,
                 head=str(data["head"]),
                 source=str(data["source"]),
                 warnings=tuple(str(w) for w in data["warnings"]),
-                errors={str(k): float(v) for k, v in data["landmark_error_px_at_512"].items()},
+                errors=errors,
             )
-        except (OSError, KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        except (OSError, KeyError, IndexError, TypeError, AttributeError, ValueError, SyntaxError) as error:
             raise InputError(f"{folder} holds no usable fit ({error}); run `zero1toa fit` again.") from error
 
 

@@ -17,7 +17,7 @@ from ..heads import arkit, facemesh
 
 Array = NDArray[np.float64]
 
-_FLIP = np.diag([1.0, -1.0, -1.0])  # head axes (y up, z out of the face) to camera axes, for a frontal view
+_RIGID_SCALE = 16 / 384  # of the picture's side: residual at which a landmark of the rigid fit counts half
 _RIGID_STEPS, _IDENTITY_STEPS = 3, 5  # the first steps move only the pose, the next ones pose and identity
 
 # Two weights of which at most one may act: a face cannot look in and out at once.
@@ -30,6 +30,7 @@ OPPOSITES: tuple[tuple[str, str], ...] = (
     *((f"eyeBlink{s}", f"eyeWide{s}") for s in ("Left", "Right")),
     *((f"mouthSmile{s}", f"mouthFrown{s}") for s in ("Left", "Right")),
 )
+_JAW, _CLOSE = arkit.INDEX["jawOpen"], arkit.INDEX["mouthClose"]
 _OPPOSITES = np.array([[arkit.INDEX[a], arkit.INDEX[b]] for a, b in OPPOSITES])
 
 
@@ -101,9 +102,10 @@ def solve_pose(model: LandmarkModel, landmarks: Array, pinhole: Pinhole, steps: 
     """Rigid pose alone, for the model's mean face. Returns rotation (3, 3) and translation (3,)."""
     weights = landmark_weights(model)
     rotation, translation = _initial_pose(model.mean, landmarks, pinhole, weights)
+    half = _RIGID_SCALE * 2 * pinhole.cy
     for _ in range(steps):
         rows, residual, *_ = _linearize(model.mean, rotation, translation, landmarks, pinhole)
-        scale = np.repeat(weights / (1 + (np.linalg.norm(residual.reshape(-1, 2), axis=1) / 16) ** 2), 2)
+        scale = np.repeat(weights / (1 + (np.linalg.norm(residual.reshape(-1, 2), axis=1) / half) ** 2), 2)
         step = -np.linalg.solve(rows.T @ (rows * scale[:, None]) + 1e-9 * np.eye(6), rows.T @ (scale * residual))
         rotation, translation = _rotate(step[:3], rotation), translation + step[3:6]
     return rotation, translation
@@ -144,7 +146,7 @@ def solve(
         )  # fmt: skip
     iteration = 0
     for iteration in range(1, config.max_iterations + 1):
-        late = iteration if start is None else config.max_iterations
+        late = iteration if start is None else _IDENTITY_STEPS + 4
         points = model.points(identity, expression)
         pose_rows, residual, jacobian = _linearize(points, rotation, translation, target, pinhole)
         rows = np.concatenate(
@@ -169,6 +171,9 @@ def solve(
         rotation, translation = _rotate(step[:3], rotation), translation + step[3:6]
         identity = identity + step[6 : 6 + count]
         expression = np.clip(expression + step[6 + count :], 0, 1)
+        if late >= _IDENTITY_STEPS + 2:
+            expression[_suppressed(expression)] = 0
+        expression[_CLOSE] = min(expression[_CLOSE], expression[_JAW])  # the head does not close a mouth that is closed
         if late > _IDENTITY_STEPS + 3 and np.abs(step).max() < 1e-3:
             break
     projected = pinhole.project(model.points(identity, expression) @ rotation.T + translation)
@@ -237,11 +242,11 @@ def _rotate(step: Array, rotation: Array) -> Array:
 
 
 def _suppressed(expression: Array) -> NDArray[np.bool_]:
-    """(52,) the weaker of each pair of opposites, which must stay (or come back to) zero."""
-    weaker = np.where(expression[_OPPOSITES[:, 0]] >= expression[_OPPOSITES[:, 1]], _OPPOSITES[:, 1], _OPPOSITES[:, 0])
+    """(52,) the weaker of each pair of opposites of which one acts; it must stay zero."""
+    values = expression[_OPPOSITES]
+    weaker = _OPPOSITES[np.arange(len(values)), values.argmin(1)]
     off = np.zeros(len(expression), bool)
-    off[weaker] = True
-    expression[off] = 0.0
+    off[weaker[values.max(1) > 0]] = True  # where both are zero either may begin to act
     return off
 
 

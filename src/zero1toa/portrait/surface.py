@@ -26,12 +26,16 @@ _FACING_NONE, _FACING_FULL = 0.12, 0.5  # cosine to the view below which a surfa
 _DEPTH_TOLERANCE = 0.004  # metres behind the nearest surface that still counts as seen
 _MATTE_EDGE = 2.0  # px; colours this close to the matte's edge are mixed with the background and trusted less
 _PART_EDGE = 2.0  # px; colours this close to where a lid meets the eye or a lip a tooth may be the other one's
+_CLEAR, _SHOWN = 0.8, 0.4  # confidence from which skin gives the light on the face, and an eye its own colours
+_MOUTH_LIGHT = (0.35, 1.1)  # factors on the default colours of teeth, gums and tongue
+_GREY = 0.02  # mean range of the three channels on skin below which a picture is black and white
 _MIRROR_TRUST = 0.5  # weight of a mirrored colour beside one seen directly
 _FILL_LEAST = 0.3  # confidence below which a vertex takes its colour from its neighbours
 _LID_MOTION = (0.0002, 0.001)  # metres that a blink moves skin which is no lid, and skin which is all lid
 _LID_DEPTH_TOLERANCE = 0.0008  # metres; lids lie close to the eyeball and in folds
 _EYE_RING = 0.014  # metres around the lids
 _SHADOW = (0.95, 0.75)  # brightness over the median there: clear skin, and lash or shadow, which a blink must not move
+_DARKEST = 1e-3  # brightness of skin under a black bar or in a black picture
 _LEAST_EYE_VERTICES = 3
 _OWN_COLOR_PARTS = (
     "teethUpper",
@@ -143,14 +147,16 @@ class PhotoSurface:
         mirrored, second = seen[topology.mirror], confidence[topology.mirror] * _MIRROR_TRUST
         weight = np.maximum(confidence, second) * (1 - self.lids)
         weight[weight < _FILL_LEAST] = 0
-        weight *= 1 - self.near_lids * _smooth_step(seen.mean(1) / self._brightness_around_eyes, *_SHADOW)
         known = np.where((second > confidence)[:, None], mirrored, seen)
+        weight *= 1 - self.near_lids * _smooth_step(known.mean(1) / self._brightness_around_eyes, *_SHADOW)
         inside = topology.faces[topology.part_faces("skin")]
-        spread = spread_over_mesh(known, weight * skin, inside, topology.num_vertices)
         own = default_colors(topology).astype(np.float64)
-        clear = skin & (confidence > 0.8)
-        if clear.any():  # the inside of the mouth is lit like the face
-            own *= np.clip(np.median(seen[clear], axis=0).mean() / own[skin].mean(), 0.35, 1.1)
+        spread = spread_over_mesh(known, weight * skin, inside, own)
+        clear = skin & (confidence > _CLEAR)
+        if clear.any():  # the inside of the mouth is lit like the face, and grey in a grey picture
+            own *= np.clip(np.median(seen[clear], axis=0).mean() / own[skin].mean(), *_MOUTH_LIGHT)
+            if np.ptp(seen[clear], axis=1).mean() < _GREY:
+                own = own.mean(1, keepdims=True).repeat(3, 1)
         for eye in ("eyeLeft", "eyeRight"):
             self._fill_eye(own, topology.part_vertices(eye), seen, confidence)
         return np.where(skin[:, None], spread, own).clip(0, 1).astype(np.float32)
@@ -167,13 +173,15 @@ class PhotoSurface:
         """Median brightness of the skin around the lids; what is much darker is lash, liner or the crease's shadow."""
         seen, confidence = self.seen(self.vertices, self.normals, self.topology.part_vertices("skin"))
         clear = (self.near_lids > 0.1) & (confidence > 0.5)
-        return float(np.median(seen[clear].mean(1))) if clear.any() else 1e-3
+        return max(float(np.median(seen[clear].mean(1))), _DARKEST) if clear.any() else _DARKEST
 
     def _fill_eye(self, colors: NDArray, eye: NDArray[np.bool_], seen: NDArray, confidence: NDArray) -> None:
         """Gives the hidden parts of an eyeball the photo's white and iris; writes into `colors`."""
         iris = self.topology.regions["iris"] > 0.5
         for part, percentile in ((eye & ~iris, 75), (eye & iris, 50)):
-            shown = part & (confidence > 0.4)
+            shown = part & (confidence > _SHOWN)
+            if shown.sum() < _LEAST_EYE_VERTICES:  # a hidden eye is like the other one
+                shown = part[self.topology.mirror] & (confidence > _SHOWN)
             if shown.sum() >= _LEAST_EYE_VERTICES:
                 colors[part] = np.percentile(seen[shown], percentile, axis=0)
 
@@ -191,6 +199,9 @@ def _smooth_step(value: NDArray, low: float, high: float) -> NDArray[np.float64]
     return t * t * (3 - 2 * t)
 
 
+_KEEP, _TOWARD_DEFAULT = 10.0, 1e-6  # weights of a known value and of the default, against 1 for each edge
+
+
 def mesh_laplacian(faces: NDArray[np.integer], num_vertices: int) -> sparse.csr_matrix:
     """(V, V) graph Laplacian: degree on the diagonal, -1 for each edge."""
     a, b = np.concatenate([faces, np.roll(faces, -1, axis=1)]).reshape(2, -1)
@@ -200,9 +211,16 @@ def mesh_laplacian(faces: NDArray[np.integer], num_vertices: int) -> sparse.csr_
 
 
 def spread_over_mesh(
-    values: NDArray[np.floating], weight: NDArray[np.floating], faces: NDArray[np.integer], num_vertices: int
+    values: NDArray[np.floating],
+    weight: NDArray[np.floating],
+    faces: NDArray[np.integer],
+    default: NDArray[np.floating],
 ) -> NDArray[np.float64]:
-    """Harmonic interpolation: values (V, C) kept where weight (V,) is high, smooth in between and beyond."""
-    system = mesh_laplacian(faces, num_vertices) + sparse.diags(10.0 * weight + 1e-6)
+    """Harmonic interpolation: values (V, C) kept where weight (V,) is high, smooth in between and beyond.
+
+    Where nothing at all is known the result is `default` (V, C).
+    """
+    system = mesh_laplacian(faces, len(values)) + sparse.diags(_KEEP * weight + _TOWARD_DEFAULT)
     solve = splu(system.tocsc())
-    return np.stack([solve.solve(10.0 * weight * values[:, c]) for c in range(values.shape[1])], -1)
+    right = _KEEP * weight[:, None] * values + _TOWARD_DEFAULT * default
+    return np.stack([solve.solve(right[:, c]) for c in range(values.shape[1])], -1)

@@ -12,7 +12,8 @@ from scipy.ndimage import binary_dilation
 
 from .._version import __version__
 from ..avatar import Avatar
-from ..config import CreateConfig
+from ..config import PRESETS, CreateConfig
+from ..errors import InputError
 from ..heads import RiggedHead, load_head
 from ..portrait.hair import hair_offsets
 from ..portrait.portrait import Portrait
@@ -23,6 +24,7 @@ from .initialize import initial_splats
 from .train import Freedom, View, train_on_view
 
 _FREE_FROM, _FREE_TO = 0.4, 0.9  # confidence at which a splat begins to follow the photo, and follows it fully
+_LEAST_SHOWN = 0.02  # share of the splats that must follow the photo
 _REACH = 6  # px of the crop beyond the mesh's outline that its splats can cover
 
 
@@ -34,7 +36,7 @@ def create_avatar(portrait: Portrait, config: CreateConfig | None = None, progre
         config: a preset; by default "fast".
         progress: where to show how far it is; by default nowhere.
     """
-    config = config or CreateConfig()
+    config = config or PRESETS["fast"]
     progress = progress or Progress(quiet=True)
     generator = torch.Generator().manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
@@ -42,6 +44,8 @@ def create_avatar(portrait: Portrait, config: CreateConfig | None = None, progre
     surface = PhotoSurface(portrait, head)
     with progress.stage("placing splats"):
         splats, confidence = initial_splats(head, surface, config.splats, rng)
+    if (confidence > _FREE_FROM).mean() < _LEAST_SHOWN:
+        raise InputError("The photo shows too little of the person to make an avatar of; use one without transparency.")
     freedom = photo_freedom(splats, confidence, head)
     view = photo_view(portrait, surface, config.size)
     splats = train_on_view(head, splats, freedom, view, config.train, generator, progress)
@@ -66,7 +70,10 @@ def create_avatar(portrait: Portrait, config: CreateConfig | None = None, progre
 
 def personal_head(portrait: Portrait) -> RiggedHead:
     """The fitted person's head with the hair's volume."""
-    head = load_head(portrait.head).personalize(torch.as_tensor(portrait.identity, dtype=torch.float32))
+    model = load_head(portrait.head)
+    if len(portrait.identity) > model.num_identity:
+        raise InputError(f"The fit has more identity coefficients than head '{portrait.head}'; fit the photo again.")
+    head = model.personalize(torch.as_tensor(portrait.identity, dtype=torch.float32))
     offsets = torch.as_tensor(hair_offsets(head, portrait))
     return replace(head, vertices=head.vertices + offsets)
 

@@ -27,7 +27,7 @@ _LASH_OPACITY = 0.2
 def initial_splats(
     head: RiggedHead, surface: PhotoSurface, count: int, rng: np.random.Generator
 ) -> tuple[Gaussians, NDArray[np.float32]]:
-    """Samples `count` splats on the head at rest.
+    """Samples about `count` splats on the head at rest, at least one on every triangle.
 
     Returns:
         The splats, bound to their triangles, and for each the confidence (N,) in [0, 1] of its colour in the photo.
