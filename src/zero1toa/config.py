@@ -34,7 +34,7 @@ class FitConfig:
 class TrainConfig:
     """How the splats are trained on the photo."""
 
-    iterations: int = 300
+    iterations: int = 200
     """Steps of Adam."""
     color_weight: float = 10.0
     """Weight of the L1 colour and matte losses (paper, section 4: 10 L1)."""

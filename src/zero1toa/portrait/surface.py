@@ -28,6 +28,8 @@ _MATTE_EDGE = 2.0  # px; colours this close to the matte's edge are mixed with t
 _PART_EDGE = 2.0  # px; colours this close to where a lid meets the eye or a lip a tooth may be the other one's
 _CLEAR, _SHOWN = 0.8, 0.4  # confidence from which skin gives the light on the face, and an eye its own colours
 _MOUTH_LIGHT = (0.35, 1.1)  # factors on the default colours of teeth, gums and tongue
+_AMBIENT = 0.6  # share of the light in the mouth that does not come from the front
+_MOUTH_DEPTH = 0.08  # metres behind the lips at which a third of the light is left
 _GREY = 0.02  # mean range of the three channels on skin below which a picture is black and white
 _MIRROR_TRUST = 0.5  # weight of a mirrored colour beside one seen directly
 _FILL_LEAST = 0.3  # confidence below which a vertex takes its colour from its neighbours
@@ -150,11 +152,11 @@ class PhotoSurface:
         known = np.where((second > confidence)[:, None], mirrored, seen)
         weight *= 1 - self.near_lids * _smooth_step(known.mean(1) / self._brightness_around_eyes, *_SHADOW)
         inside = topology.faces[topology.part_faces("skin")]
-        own = default_colors(topology).astype(np.float64)
+        own = default_colors(topology) * self._mouth_shade[:, None]
         spread = spread_over_mesh(known, weight * skin, inside, own)
         clear = skin & (confidence > _CLEAR)
         if clear.any():  # the inside of the mouth is lit like the face, and grey in a grey picture
-            own *= np.clip(np.median(seen[clear], axis=0).mean() / own[skin].mean(), *_MOUTH_LIGHT)
+            own *= np.clip(np.median(seen[clear], axis=0).mean() / default_colors(topology)[skin].mean(), *_MOUTH_LIGHT)
             if np.ptp(seen[clear], axis=1).mean() < _GREY:
                 own = own.mean(1, keepdims=True).repeat(3, 1)
         for eye in ("eyeLeft", "eyeRight"):
@@ -174,6 +176,18 @@ class PhotoSurface:
         seen, confidence = self.seen(self.vertices, self.normals, self.topology.part_vertices("skin"))
         clear = (self.near_lids > 0.1) & (confidence > 0.5)
         return max(float(np.median(seen[clear].mean(1))), _DARKEST) if clear.any() else _DARKEST
+
+    @cached_property
+    def _mouth_shade(self) -> NDArray[np.float64]:
+        """(V,) light inside the mouth: from the front, and less of it deeper in; 1 outside."""
+        topology = self.topology
+        inside = topology.part_vertices(*(n for n in _OWN_COLOR_PARTS if n in topology.part_names and "lash" not in n))
+        toward = self.portrait.camera.position - self.vertices
+        facing = (self.normals * toward).sum(-1) / np.linalg.norm(toward, axis=-1)
+        lips = self.vertices[topology.regions["lips"] > 0.5, 2].max()
+        deep = np.clip(lips - self.vertices[:, 2], 0, None)
+        light = (_AMBIENT + (1 - _AMBIENT) * np.clip(facing, 0, 1)) * np.exp(-deep / _MOUTH_DEPTH)
+        return np.where(inside, light, 1.0)
 
     def _fill_eye(self, colors: NDArray, eye: NDArray[np.bool_], seen: NDArray, confidence: NDArray) -> None:
         """Gives the hidden parts of an eyeball the photo's white and iris; writes into `colors`."""

@@ -23,9 +23,9 @@ from ..splats import Gaussians
 from .initialize import initial_splats
 from .train import Freedom, View, train_on_view
 
-_FREE_FROM, _FREE_TO = 0.4, 0.9  # confidence at which a splat begins to follow the photo, and follows it fully
+_FREE_FROM, _FREE_TO = 0.5, 0.95  # confidence at which a splat begins to follow the photo, and follows it fully
 _LEAST_SHOWN = 0.02  # share of the splats that must follow the photo
-_REACH = 6  # px of the crop beyond the mesh's outline that its splats can cover
+_REACH = 1  # px of the crop beyond the mesh's outline that its splats can cover
 
 
 def create_avatar(portrait: Portrait, config: CreateConfig | None = None, progress: Progress | None = None) -> Avatar:

@@ -75,6 +75,7 @@ def train_on_view(
 
     matte_weight = view.weight / view.weight.mean()
     color_weight = matte_weight * _shown_freedom(splats, freedom, view, vertices, faces)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(config.iterations, 1))
     with progress.stage("training", config.iterations) as stage:
         for _ in range(config.iterations):
             current = moved()
@@ -92,6 +93,7 @@ def train_on_view(
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+            schedule.step()
             stage.advance(1, loss=loss.item())
     with torch.no_grad():
         trained = moved()
