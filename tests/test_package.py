@@ -112,3 +112,13 @@ def test_the_lock_brings_neither_cuda_nor_what_mediapipe_asks_for_in_vain() -> N
         name for name in pinned() if name.startswith(("nvidia-", "cuda-", "triton", "opencv-", "jax", "matplotlib"))
     }
     assert not unwanted
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/fit.md", "docs/limits.md", "docs/licences.md", "benchmarks/README.md"]
+)
+def test_relative_links_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    missing = [link for link in links if not ((ROOT / page).parent / link).exists()]
+    assert missing == []

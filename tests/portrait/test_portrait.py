@@ -1,6 +1,7 @@
 """A fit survives its folder, and broken folders are refused."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -42,6 +43,16 @@ def test_a_portrait_survives_its_folder(portrait, tmp_path):
     np.testing.assert_allclose(again.target_landmarks, portrait.target_landmarks, atol=1e-3)
     np.testing.assert_allclose(again.fitted_landmarks, portrait.fitted_landmarks, atol=1e-3)
     assert (again.warnings, again.errors, again.source) == (portrait.warnings, portrait.errors, portrait.source)
+
+
+def test_the_angles_are_those_of_the_head_before_the_camera(portrait):
+    for camera, expected in ((Camera.orbit(20), [-20, 0, 0]), (Camera.orbit(0, 10), [0, 10, 0])):
+        still = replace(portrait, pose=np.zeros((6, 3)), camera=camera)
+        np.testing.assert_allclose([still.head_angles[k] for k in ("yaw", "pitch", "roll")], expected, atol=1e-6)
+    pose = np.zeros((6, 3))
+    pose[1, 1] = pose[2, 1] = np.radians(10)  # neck and head turn to the subject's left
+    turned = replace(portrait, pose=pose, camera=Camera.orbit())
+    np.testing.assert_allclose(turned.head_angles["yaw"], 20, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 """Colours lifted from the photo, and hair that follows the matte."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from zero1toa.heads.mesh_render import rasterize_mesh
 from zero1toa.portrait.hair import hair_offsets
+from zero1toa.portrait.hair_colors import continue_hair
 from zero1toa.portrait.surface import PhotoSurface, SurfacePoints, mesh_laplacian, spread_over_mesh
 from zero1toa.symgen.create import personal_head
 
@@ -67,3 +70,44 @@ def test_hair_moves_the_scalp_alone_and_fills_the_matte(demo_portrait):
         return (covered[:brow] & inside).sum() / (covered[:brow] | inside).sum()
 
     assert overlap(personal_head(demo_portrait)) > max(0.85, overlap(head) + 0.1)
+
+
+def test_hair_does_not_end_where_the_photo_does(demo_portrait):
+    import torch
+
+    from zero1toa.heads import load_head
+
+    head = load_head(demo_portrait.head).personalize(torch.as_tensor(demo_portrait.identity, dtype=torch.float32))
+    crown = head.topology.regions["scalp"] > 0.9
+    rows = np.flatnonzero((demo_portrait.alpha > 0.5).any(1))
+    cut = int(rows[0] + 0.3 * (demo_portrait.landmarks[10, 1] - rows[0]))  # through the hair, above the forehead
+    valid, alpha = demo_portrait.valid.copy(), demo_portrait.alpha.copy()
+    valid[:cut], alpha[:cut] = False, 0
+    whole = np.linalg.norm(hair_offsets(head, demo_portrait)[crown], axis=1).mean()
+    cropped = np.linalg.norm(hair_offsets(head, replace(demo_portrait, valid=valid, alpha=alpha))[crown], axis=1).mean()
+    assert whole > 0.01
+    assert cropped > 0.7 * whole
+
+
+def test_the_back_of_the_head_gets_hair_and_not_skin(surface):
+    topology = surface.topology
+    scalp = topology.regions["scalp"][topology.faces].mean(1) > 0.95
+    middle = surface.vertices[topology.faces].mean(1)
+    back = np.flatnonzero(scalp & (middle[:, 2] < np.median(middle[scalp, 2])))
+    points = SurfacePoints(back, np.full((len(back), 3), 1 / 3, np.float32))
+    colors, confidence = surface.colors(points)
+    hair = continue_hair(surface, points, colors, confidence)
+    seen, seen_confidence = surface.seen(surface.vertices, surface.normals, topology.part_vertices("skin"))
+    skin = np.median(seen[(topology.regions["face"] > 0.9) & (seen_confidence > 0.8)], axis=0)
+    top = np.median(seen[(topology.regions["scalp"] > 0.95) & (seen_confidence > 0.8)], axis=0)
+    nearer = np.linalg.norm(hair - top, axis=1) < np.linalg.norm(hair - skin, axis=1)
+    assert nearer.mean() > 0.9
+    assert hair.std(0).mean() > 1.5 * colors.std(0).mean()  # texture, not a flat fill
+
+
+def test_a_head_without_visible_hair_is_left_as_it_is(surface, demo_portrait):
+    blind = PhotoSurface(replace(demo_portrait, alpha=0 * demo_portrait.alpha), personal_head(demo_portrait))
+    points = SurfacePoints(np.arange(50), np.full((50, 3), 1 / 3, np.float32))
+    colors, confidence = blind.colors(points)
+    np.testing.assert_array_equal(continue_hair(blind, points, colors, confidence), colors)
+    assert colors.mean() > 0.2  # the default skin, not black

@@ -1,1 +1,1 @@
-"""portrait"""
+"""From a photo to a fitted head, its colours and its hair."""

@@ -93,14 +93,6 @@ def split_rotation(rotation: Array) -> tuple[Array, Array]:
     return _FLIP @ torso, pose
 
 
-def head_angles(rotation: Array) -> Array:
-    """(3,) yaw, pitch, roll in degrees of a head (head axes to camera axes).
-
-    Yaw is positive when the subject's face turns to the right of the picture, pitch when it looks down.
-    """
-    return np.degrees(Rotation.from_matrix(_FLIP @ rotation).as_euler("YXZ"))
-
-
 def landmark_errors(projected: Array, target: Array, measured: Array, size: int) -> dict[str, float]:
     """Mean distances of fitted landmarks, px at 512.
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.spatial.transform import Rotation
 
 from ..camera import Camera
 from ..errors import InputError
@@ -41,6 +42,17 @@ class Portrait:
     warnings: tuple[str, ...] = ()
     errors: dict[str, float] = field(default_factory=dict)  # landmark distances, px at 512
 
+    @property
+    def head_angles(self) -> dict[str, float]:
+        """Yaw, pitch and roll of the head before the camera, degrees.
+
+        Positive yaw: the face turns to the right of the picture; pitch: it looks down; roll: the top leans to the left.
+        """
+        neck, head = (Rotation.from_rotvec(self.pose[JOINTS.index(name)]) for name in ("neck", "head"))
+        upright = np.diag([1.0, -1.0, -1.0]) @ self.camera.viewmat[:3, :3] @ (neck * head).as_matrix()
+        angles = Rotation.from_matrix(upright).as_euler("YXZ", degrees=True)
+        return dict(zip(("yaw", "pitch", "roll"), (float(a) for a in angles), strict=True))
+
     def save(self, folder: Path) -> None:
         """Writes `fit.json`, `crop.png` and `matte.png` into an existing folder."""
         _write_png(folder / "crop.png", np.concatenate([self.image, self.valid[..., None]], -1, dtype=np.float32))
@@ -56,6 +68,7 @@ class Portrait:
             "head": self.head,
             "warnings": list(self.warnings),
             "landmark_error_px_at_512": {k: round(v, 3) for k, v in self.errors.items()},
+            "head_angles_degrees": {k: round(v, 2) for k, v in self.head_angles.items()},
             "expression": {n: round(float(v), 4) for n, v in zip(arkit.NAMES, self.expression, strict=True)},
             "pose": {n: [round(float(x), 6) for x in v] for n, v in zip(JOINTS, self.pose, strict=True)},
             "camera": {

@@ -1,1 +1,1 @@
-"""symgen"""
+"""From a portrait to an avatar: placing splats and training them."""
