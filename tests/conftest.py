@@ -27,3 +27,11 @@ def shared_pictures():
     if not SHARED_PICTURES.is_dir():
         pytest.skip("the folder of test portraits is not here")
     return SHARED_PICTURES
+
+
+@pytest.fixture(autouse=True)
+def ordinary_terminal(monkeypatch):
+    """Whatever terminal the tests run in, those that make one of their own get an ordinary one."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS", "LINES"):
+        monkeypatch.delenv(name, raising=False)
