@@ -17,6 +17,7 @@ from ..heads import arkit, facemesh
 
 Array = NDArray[np.float64]
 
+_CONVERGED = 2e-3  # radians, metres, standard deviations, weights: a step below it is the last
 _RIGID_SCALE = 16 / 384  # of the picture's side: residual at which a landmark of the rigid fit counts half
 _RIGID_STEPS, _IDENTITY_STEPS = 3, 5  # the first steps move only the pose, the next ones pose and identity
 
@@ -170,11 +171,13 @@ def solve(
         step = _bounded_step(hessian, gradient, expression, free)
         rotation, translation = _rotate(step[:3], rotation), translation + step[3:6]
         identity = identity + step[6 : 6 + count]
+        before = expression
         expression = np.clip(expression + step[6 + count :], 0, 1)
         if late >= _IDENTITY_STEPS + 2:
             expression[_suppressed(expression)] = 0
         expression[_CLOSE] = min(expression[_CLOSE], expression[_JAW])  # the head does not close a mouth that is closed
-        if late > _IDENTITY_STEPS + 3 and np.abs(step).max() < 1e-3:
+        moved = max(np.abs(step[: 6 + count]).max(), np.abs(expression - before).max())
+        if late > _IDENTITY_STEPS + 3 and moved < _CONVERGED:
             break
     projected = pinhole.project(model.points(identity, expression) @ rotation.T + translation)
     residuals = np.linalg.norm(projected - target, axis=1)
