@@ -145,6 +145,7 @@ def solve(
         rotation, translation, identity, expression = (
             start.rotation, start.translation, start.identity.copy(), start.expression.copy(),
         )  # fmt: skip
+    shapes = np.concatenate([model.identity, model.expression]).transpose(1, 2, 0).copy()  # (478, 3, I + 52)
     iteration = 0
     for iteration in range(1, config.max_iterations + 1):
         late = iteration if start is None else _IDENTITY_STEPS + 4
@@ -153,8 +154,7 @@ def solve(
         rows = np.concatenate(
             [
                 pose_rows,
-                _shape_rows(jacobian, rotation, model.identity),
-                _shape_rows(jacobian, rotation, model.expression),
+                (jacobian @ rotation @ shapes).reshape(-1, shapes.shape[-1]),
             ],
             axis=1,
         )
@@ -233,11 +233,6 @@ def _linearize(
     cross -= cross.transpose(0, 2, 1)
     rows = np.concatenate([jacobian @ cross, jacobian], axis=2).reshape(-1, 6)
     return rows, residual.reshape(-1), jacobian
-
-
-def _shape_rows(jacobian: Array, rotation: Array, basis: Array) -> Array:
-    """Columns (2N, K) of the residual's derivative along each vector of `basis` (K, N, 3)."""
-    return np.einsum("nij,knj->nik", jacobian @ rotation, basis, optimize=True).reshape(-1, len(basis))
 
 
 def _rotate(step: Array, rotation: Array) -> Array:
