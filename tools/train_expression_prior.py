@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
+import zlib
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -38,6 +39,7 @@ from zero1toa.portrait.landmark_model import landmark_model
 from zero1toa.portrait.solver import LandmarkModel, Pinhole
 
 ASSETS = Path(__file__).parents[1] / "src/zero1toa/portrait/assets"
+HEAD_ASSETS = Path(__file__).parents[1] / "src/zero1toa/heads/assets"
 SIZE = 384
 CHUNK = 200
 LEAST_ACTIVE = 8  # heads that must show a movement before it is calibrated
@@ -178,7 +180,13 @@ def _projected(task: tuple[int, int]) -> Samples:
 
 
 def collect(kind: str, count: int, seed: int, folder: Path, processes: int) -> Samples:
-    """The first `count` samples, "drawn" or "projected", read from `folder` where they lie there."""
+    """At least the first `count` samples, "drawn" or "projected", read from `folder` where they lie there.
+
+    They lie in a folder named after the head and its landmarks, since samples of another bake are of no use.
+    """
+    folder = (
+        folder / f"head-{zlib.crc32(b''.join(file.read_bytes() for file in sorted(HEAD_ASSETS.glob('*.npz')))):08x}"
+    )
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"{kind}-{seed}-{start}.npz" for start in range(0, count, CHUNK)]
     missing = [i for i, file in enumerate(files) if not file.exists()]

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-# World axes are the head's (x to the subject's left, y up, z out of the face); a camera in front looks along -z.
-_WORLD_TO_OPENCV = np.diag([1.0, -1.0, -1.0])
+FRONTAL = np.diag([1.0, -1.0, -1.0])
+"""Rotation from world axes (x to the subject's left, y up, z out of the face) to those of a camera in front; its own
+inverse."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ class Camera:
         y, p = np.radians([yaw, pitch])
         turn = np.array([[np.cos(y), 0, -np.sin(y)], [0, 1, 0], [np.sin(y), 0, np.cos(y)]])
         tilt = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
-        rotation = _WORLD_TO_OPENCV @ tilt @ turn
+        rotation = FRONTAL @ tilt @ turn
         viewmat = np.eye(4)
         viewmat[:3, :3] = rotation
         viewmat[:3, 3] = np.array([0.0, 0.0, distance]) - rotation @ np.asarray(target, float)

@@ -53,7 +53,7 @@ _ONE_SIDED = 0.15  # of the movements that may be one-sided are
 def sample_expressions(count: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Draws (count, 52) ARKit weights in [0, 1]: a few movements at a time, mostly on both sides, with a gaze.
 
-    Opposed movements exclude each other and `mouthClose` never exceeds `jawOpen`.
+    A smile excludes a frown, a blink wide eyes, a lowered brow a raised one; `mouthClose` never exceeds `jawOpen`.
     """
     weights = np.zeros((count, len(arkit.NAMES)))
     for names, chance, one_sided in _MOVEMENTS:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 
-from ..camera import Camera
+from ..camera import FRONTAL, Camera
 from ..config import FitConfig
 from ..heads import JOINTS, HeadModel, facemesh, load_head
 from ..progress import Progress
@@ -24,8 +24,6 @@ from .matte import matte_portrait
 from .plausible import choose_face
 from .portrait import Portrait
 from .solver import Array, ExpressionPrior, Pinhole, Solution, solve
-
-_FLIP = np.diag([1.0, -1.0, -1.0])  # camera axes to axes with y up and z towards the viewer
 
 # How a turned head shares its rotation between torso (seen by the camera) and neck: the share of the neck for yaw,
 # pitch and roll, from prior spreads of the torso (20, 6, 4 degrees) and the neck (20, 10, 10 degrees) in portraits;
@@ -84,13 +82,13 @@ def split_rotation(rotation: Array) -> tuple[Array, Array]:
         The torso's rotation to camera axes (3, 3), and the joint pose (6, 3), half of it at the neck joint and half at
         the head joint.
     """
-    upright = _FLIP @ rotation
+    upright = FRONTAL @ rotation
     yaw, pitch, roll = Rotation.from_matrix(upright).as_euler("YXZ")
     torso = Rotation.from_euler("YXZ", np.array([yaw, pitch, roll]) * (1 - _NECK_SHARE)).as_matrix()
     neck = Rotation.from_matrix(torso.T @ upright).as_rotvec()
     pose = np.zeros((len(JOINTS), 3))
     pose[JOINTS.index("neck")] = pose[JOINTS.index("head")] = neck / 2
-    return _FLIP @ torso, pose
+    return FRONTAL @ torso, pose
 
 
 def landmark_errors(projected: Array, target: Array, measured: Array, size: int) -> dict[str, float]:

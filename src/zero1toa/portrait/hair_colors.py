@@ -33,7 +33,7 @@ def continue_hair(
     """
     topology, camera = surface.topology, surface.portrait.camera
     scalp = topology.regions["scalp"] * topology.part_vertices("skin")
-    vertex_colors, vertex_confidence = surface.seen(surface.vertices, surface.normals, topology.part_vertices("skin"))
+    vertex_colors, vertex_confidence = surface.vertices_seen
     shown = (scalp > _SCALP) & (vertex_confidence > _SEEN)
     face = (topology.regions["face"] > _SCALP) & (scalp == 0) & (vertex_confidence > _SEEN)
     if not shown.any() or not face.any():

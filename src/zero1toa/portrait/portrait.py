@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
-from ..camera import Camera
+from ..camera import FRONTAL, Camera
 from ..errors import InputError
 from ..heads import JOINTS, arkit
 
@@ -49,7 +49,7 @@ class Portrait:
         Positive yaw: the face turns to the right of the picture; pitch: it looks down; roll: the top leans to the left.
         """
         neck, head = (Rotation.from_rotvec(self.pose[JOINTS.index(name)]) for name in ("neck", "head"))
-        upright = np.diag([1.0, -1.0, -1.0]) @ self.camera.viewmat[:3, :3] @ (neck * head).as_matrix()
+        upright = FRONTAL @ self.camera.viewmat[:3, :3] @ (neck * head).as_matrix()
         angles = Rotation.from_matrix(upright).as_euler("YXZ", degrees=True)
         return dict(zip(("yaw", "pitch", "roll"), (float(a) for a in angles), strict=True))
 

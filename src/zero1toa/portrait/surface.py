@@ -141,11 +141,16 @@ class PhotoSurface:
         return mix.clip(0, 1).astype(np.float32), confidence.astype(np.float32)
 
     @cached_property
+    def vertices_seen(self) -> tuple[NDArray, NDArray]:
+        """`seen` of all vertices: colours (V, 3) and confidence (V,)."""
+        return self.seen(self.vertices, self.normals, self.topology.part_vertices("skin"))
+
+    @cached_property
     def vertex_colors(self) -> NDArray[np.float32]:
         """(V, 3) a smooth colour everywhere: seen, mirrored, or spread over the mesh; own colours inside the mouth."""
         topology = self.topology
         skin = topology.part_vertices("skin")
-        seen, confidence = self.seen(self.vertices, self.normals, skin)
+        seen, confidence = self.vertices_seen
         mirrored, second = seen[topology.mirror], confidence[topology.mirror] * _MIRROR_TRUST
         weight = np.maximum(confidence, second) * (1 - self.lids)
         weight[weight < _FILL_LEAST] = 0
@@ -173,7 +178,7 @@ class PhotoSurface:
     @cached_property
     def _brightness_around_eyes(self) -> float:
         """Median brightness of the skin around the lids; what is much darker is lash, liner or the crease's shadow."""
-        seen, confidence = self.seen(self.vertices, self.normals, self.topology.part_vertices("skin"))
+        seen, confidence = self.vertices_seen
         clear = (self.near_lids > 0.1) & (confidence > 0.5)
         return max(float(np.median(seen[clear].mean(1))), _DARKEST) if clear.any() else _DARKEST
 

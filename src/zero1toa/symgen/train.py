@@ -44,14 +44,14 @@ def train_on_view(
     """Fits the splats to one view; returns new splats bound to the same triangles.
 
     The loss is that of the paper without its perceptual term: colour and matte in L1 over a random background, plus the
-    position and scale losses that keep splats at their triangles.
+    position and scale losses that keep splats at their triangles. The learning rates fall to zero along a cosine, so
+    that the noise of the last steps does not stay.
 
     Args:
         head: the person's head.
         splats: where to begin.
         freedom: the share of each step that a splat takes. One that the view hardly shows must stay as it is: Adam
-        would
-            turn its tiny, noisy gradients into full steps.
+            would turn its tiny, noisy gradients into full steps.
         view: the picture.
         config: losses, rates, number of steps.
         generator: of the random backgrounds.
