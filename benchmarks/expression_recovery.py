@@ -25,7 +25,7 @@ from zero1toa.portrait.detect import detect_faces
 from zero1toa.portrait.fit import fit_landmarks
 from zero1toa.portrait.solver import ExpressionPrior
 
-TEST_SEED = 20_000  # the prior is trained with seed 1
+TEST_SEED = 41_000  # the prior is trained with seed 1; its costs and the fit's weights were chosen on heads of 20,000
 FLAT_PRECISION = 12.0  # of the baseline's prior: zero mean, this precision for each weight (the prototype's ridge)
 GROUPS = {
     "smile": ("mouthSmileLeft", "mouthSmileRight"),
