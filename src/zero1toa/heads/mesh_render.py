@@ -25,7 +25,7 @@ class MeshBuffers(NamedTuple):
     barycentric: NDArray[np.float32]  # (H, W, 3) perspective-correct weights of the triangle's corners
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _fill(points, faces, depth, face, barycentric):  # type: ignore[no-untyped-def]
     height, width = depth.shape
     for f in range(len(faces)):
@@ -68,7 +68,17 @@ def rasterize_mesh(vertices: NDArray[np.floating], faces: NDArray[np.integer], c
         camera: the view; its width and height are the buffers' size.
     """
     points = camera.project(np.asarray(vertices, np.float64))
-    shape = (camera.height, camera.width)
+    return rasterize_triangles(points, faces, (camera.height, camera.width))
+
+
+def rasterize_triangles(points: NDArray[np.float64], faces: NDArray[np.integer], shape: tuple[int, int]) -> MeshBuffers:
+    """Draw triangles whose corners are in pixels already, with a z-buffer.
+
+    Args:
+        points: (P, 3) x, y in pixels and depth; all of one depth makes a flat map, such as a texture's.
+        faces: (T, 3) indices into points.
+        shape: rows and columns of the buffers.
+    """
     buffers = MeshBuffers(
         np.full(shape, np.inf, np.float32), np.full(shape, -1, np.int32), np.zeros((*shape, 3), np.float32)
     )

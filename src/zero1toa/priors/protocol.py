@@ -1,0 +1,86 @@
+"""What every video prior is asked and answers: a reference, a drive, a video."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from ..camera import Camera
+from ..heads import RiggedHead
+from ..portrait.portrait import Portrait
+from ..portrait.texture import HeadTexture
+
+Mode = Literal["ddim_inversion", "sdedit", "generate"]
+"""How a video is regenerated (reference/paper: DDIM inversion); "generate" leaves the given video aside. Priors that do
+not diffuse know only the difference between "generate" and the others."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """The person whom the videos shall show."""
+
+    portrait: Portrait  # the photo and the fit
+    head: RiggedHead  # the person's head, with hair
+    texture: HeadTexture  # the photo lifted on that head
+
+
+class Drive(NamedTuple):
+    """What F frames shall show: from where, with which face."""
+
+    cameras: Sequence[Camera]  # F, all of one size
+    expressions: Tensor  # (F, 52) ARKit weights
+    poses: Tensor  # (F, 6, 3) joint rotation vectors, radians
+
+    def checked(self) -> Drive:
+        """Itself; AssertionError where lengths or sizes differ."""
+        frames = len(self.cameras)
+        assert frames > 0 and self.expressions.shape == (frames, 52), self.expressions.shape
+        assert self.poses.shape == (frames, 6, 3), self.poses.shape
+        assert len({(camera.width, camera.height) for camera in self.cameras}) == 1, "cameras differ in size"
+        return self
+
+
+class Video(NamedTuple):
+    """F frames of H x W pixels, sRGB display values. Colours are premultiplied: as seen over black."""
+
+    frames: Tensor  # (F, 3, H, W) float32 in [0, 1], colour times alpha
+    alpha: Tensor  # (F, 1, H, W) float32 in [0, 1]
+    confidence: Tensor  # (F, 1, H, W) float32 in [0, 1]: how far to believe a pixel's colour
+
+    def over(self, background: float | Tensor) -> Tensor:
+        """(F, 3, H, W) the frames before a background: one grey, or an RGB tensor (3,)."""
+        color = torch.as_tensor(background, dtype=self.frames.dtype).reshape(-1, 1, 1)
+        return self.frames + color * (1 - self.alpha)
+
+
+class VideoPrior(Protocol):
+    """A model of how a person's videos look."""
+
+    @property
+    def name(self) -> str:
+        """As the command line and an avatar's provenance call it."""
+        ...
+
+    def prepare(self, reference: Reference, generator: torch.Generator) -> Any:
+        """What can be computed once per person; given back to the other two as `state`."""
+        ...
+
+    def generate(self, state: Any, drive: Drive) -> Video:
+        """A video from nothing but the reference and the drive."""
+        ...
+
+    def regenerate(self, state: Any, drive: Drive, video: Video, strength: float, mode: Mode) -> Video:
+        """A better version of `video`, which shows the drive as the avatar renders it.
+
+        Args:
+            state: from `prepare`.
+            drive: what the video shows.
+            video: the avatar's own render.
+            strength: in [0, 1]; 0 returns the video, 1 gives the prior the most say.
+            mode: see `Mode`.
+        """
+        ...
