@@ -71,11 +71,12 @@ def _span(record, tile_row, width):  # type: ignore[no-untyped-def]
     """First and last pixel column that a Gaussian touches in a row of tiles; the first is greater if there is none."""
     first_row = max(np.float32(tile_row * L.TILE), record[L.FIRST_ROW])
     last_row = min(np.float32(tile_row * L.TILE + L.TILE - 1), record[L.LAST_ROW])
-    low, high = first_row + np.float32(0.5) - record[L.Y], last_row + np.float32(0.5) - record[L.Y]
+    x, y = record[L.X] + record[L.X_PART], record[L.Y] + record[L.Y_PART]
+    low, high = first_row + np.float32(0.5) - y, last_row + np.float32(0.5) - y
     right_dy = min(max(record[L.EXTREME_DY], low), high)
     left_dy = min(max(-record[L.EXTREME_DY], low), high)
-    right = record[L.X] + _half_chord(record, right_dy, np.float32(1))
-    left = record[L.X] + _half_chord(record, left_dy, np.float32(-1))
+    right = x + _half_chord(record, right_dy, np.float32(1))
+    left = x + _half_chord(record, left_dy, np.float32(-1))
     first = math.ceil(max(left - np.float32(0.5) - SLACK, np.float32(0)))
     last = math.floor(min(right - np.float32(0.5) + SLACK, np.float32(width - 1)))
     if first > last:

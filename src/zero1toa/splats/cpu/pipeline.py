@@ -15,6 +15,7 @@ from zero1toa.splats.cpu.composite_backward import composite_backward
 from zero1toa.splats.cpu.project import PIECE, project
 from zero1toa.splats.cpu.project_backward import project_backward
 from zero1toa.splats.cpu.threads import run
+from zero1toa.splats.cpu.vectors import vector_kernels
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
@@ -51,6 +52,7 @@ class Lists:
     pair_slot: Integers  # (P,)
     first_slot: Integers  # (N,)
     slots: Integers  # (N,)
+    masks: NDArray[np.uint16] | None  # (P,) if the vector kernels drew
 
 
 class NotFinite(ValueError):
@@ -63,6 +65,8 @@ class TooManyPairs(ValueError):
 
 _MOST_PAIRS = 2**31 - 1
 
+_LINE = 64  # bytes of a line of cache
+
 
 def forward(inputs: Inputs, camera: Camera, background: Floats) -> tuple[Picture, Lists]:
     """Draws the Gaussians.
@@ -73,7 +77,7 @@ def forward(inputs: Inputs, camera: Camera, background: Floats) -> tuple[Picture
     """
     count, width, height = len(inputs.means), camera.width, camera.height
     columns, rows = -(-width // L.TILE), -(-height // L.TILE)
-    records = np.empty((count, L.RECORD), np.float32)
+    records = _lines(count, L.RECORD)
     invalid = np.empty(count, np.bool_)
     keys, spare_keys, unsorted, order = (np.empty(count, np.int32) for _ in range(4))
     counts = np.zeros((CHUNKS, columns * rows), np.int32)
@@ -123,13 +127,20 @@ def forward(inputs: Inputs, camera: Camera, background: Floats) -> tuple[Picture
         first_slot,
         slots,
     )
-    run(composite, len(ends), records, starts, pairs, background, picture.image, picture.alpha, picture.depth, ends)
-    return picture, Lists(records, starts, ends, pairs, pair_slot, first_slot, slots)
+    drawing = (records, starts, pairs, background, picture.image, picture.alpha, picture.depth, ends)
+    vectors = vector_kernels()
+    if vectors is None:
+        masks = None
+        run(composite, len(ends), *drawing)
+    else:
+        masks = np.empty(total, np.uint16)
+        run(vectors.composite, len(ends), *drawing, masks)
+    return picture, Lists(records, starts, ends, pairs, pair_slot, first_slot, slots, masks)
 
 
 def backward(inputs: Inputs, camera: Camera, picture: Picture, lists: Lists, gradient: Picture) -> Inputs:
     """Gradients of the loss to the inputs, given those to what was drawn."""
-    sums = np.empty((len(lists.pair_slot), L.GRADIENT), np.float32)
+    sums = _lines(len(lists.pair_slot), L.GRADIENT)
     result = Inputs(
         np.empty_like(inputs.means),
         np.empty_like(inputs.quats),
@@ -137,22 +148,13 @@ def backward(inputs: Inputs, camera: Camera, picture: Picture, lists: Lists, gra
         np.empty_like(inputs.opacities),
         np.empty_like(inputs.colors),
     )
-    run(
-        composite_backward,
-        len(lists.ends),
-        lists.records,
-        lists.starts,
-        lists.ends,
-        lists.pairs,
-        lists.pair_slot,
-        picture.image,
-        picture.alpha,
-        picture.depth,
-        gradient.image,
-        gradient.alpha,
-        gradient.depth,
-        sums,
-    )
+    drawn = (picture.image, picture.alpha, picture.depth, gradient.image, gradient.alpha, gradient.depth)
+    found = (lists.records, lists.starts, lists.ends, lists.pairs, lists.pair_slot)
+    vectors = vector_kernels()
+    if lists.masks is None or vectors is None:
+        run(composite_backward, len(lists.ends), *found, *drawn, sums)
+    else:
+        run(vectors.composite_backward, len(lists.ends), *found, lists.masks, *drawn, sums)
     run(
         project_backward,
         -(-len(inputs.means) // PIECE),
@@ -172,6 +174,13 @@ def backward(inputs: Inputs, camera: Camera, picture: Picture, lists: Lists, gra
         result.colors,
     )
     return result
+
+
+def _lines(rows: int, columns: int) -> Floats:
+    """An array (rows, columns) of float32 whose first row starts at the beginning of a line of cache."""
+    room = np.empty(rows * columns + _LINE // 4, np.float32)
+    start = -room.ctypes.data % _LINE // 4
+    return room[start : start + rows * columns].reshape(rows, columns)
 
 
 def _camera_numbers(

@@ -60,18 +60,18 @@ def project_backward(
             for slot in range(first_slot[ahead], first_slot[ahead] + min(slots[ahead], _PREFETCHED)):
                 prefetch(sums, slot)
             red, green, blue, to_depth = 0.0, 0.0, 0.0, 0.0
-            v, vu, vy, vuu, vuy, vyy = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+            v, va, vb, vaa, vab, vbb = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
             for slot in range(first_slot[i], first_slot[i] + slots[i]):
                 red += sums[slot, L.SUM_W_RED]
                 green += sums[slot, L.SUM_W_GREEN]
                 blue += sums[slot, L.SUM_W_BLUE]
                 to_depth += sums[slot, L.SUM_W_DEPTH]
                 v += sums[slot, L.SUM_V]
-                vu += sums[slot, L.SUM_VU]
-                vy += sums[slot, L.SUM_VY]
-                vuu += sums[slot, L.SUM_VUU]
-                vuy += sums[slot, L.SUM_VUY]
-                vyy += sums[slot, L.SUM_VYY]
+                va += sums[slot, L.SUM_VA]
+                vb += sums[slot, L.SUM_VB]
+                vaa += sums[slot, L.SUM_VAA]
+                vab += sums[slot, L.SUM_VAB]
+                vbb += sums[slot, L.SUM_VBB]
             grad_colors[i, 0], grad_colors[i, 1], grad_colors[i, 2] = red, green, blue
             opacity = np.float64(opacities[i])
             grad_opacities[i] = v / opacity if opacity <= 1 else 0.0
@@ -83,13 +83,12 @@ def project_backward(
                 np.float64(records[i, L.WHITEN_XY]),
                 np.float64(records[i, L.WHITEN_YY]),
             )
-            vw, vuw, vww = yy * vy, yy * vuy, yy * yy * vyy  # w = (W d)_y = yy dy
             twice, square = 2 * L.LN_2, 2 * L.LN_2 * L.LN_2
-            grad_x = twice * xx * vu
-            grad_y = twice * (xy * vu + yy * vw)
-            cov_xx = square * xx * xx * vuu
-            cov_xy = square * xx * (xy * vuu + yy * vuw)
-            cov_yy = square * (xy * xy * vuu + 2 * xy * yy * vuw + yy * yy * vww)
+            grad_x = twice * xx * va
+            grad_y = twice * (xy * va + yy * vb)
+            cov_xx = square * xx * xx * vaa
+            cov_xy = square * xx * (xy * vaa + yy * vab)
+            cov_yy = square * (xy * xy * vaa + 2 * xy * yy * vab + yy * yy * vbb)
 
             # The forward pass again.
             mx, my, mz = np.float64(means[i, 0]), np.float64(means[i, 1]), np.float64(means[i, 2])
