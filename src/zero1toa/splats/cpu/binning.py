@@ -168,13 +168,18 @@ def list_pairs(
     first_slot: Integers,  # (N,) out at visible Gaussians: the first of a Gaussian's slots
     slots: Integers,  # (N,) out at visible Gaussians: how many it has
 ) -> None:
-    """Writes the list of each tile. A Gaussian's pairs have consecutive slots, where its gradients are collected."""
+    """Writes the list of each tile. A Gaussian's pairs have consecutive slots, where its gradients are collected.
+
+    The last three may be empty if there is no way back.
+    """
+    numbered = pair_slot.shape[0] > 0
     chunk = next_number(turn)
     while chunk < CHUNKS:
         slot = chunk_starts[chunk]
         for rank in range(visible * chunk // CHUNKS, visible * (chunk + 1) // CHUNKS):
             index = order[rank]
-            first_slot[index] = slot
+            if numbered:
+                first_slot[index] = slot
             top, rows = spans[rank, 0] & 0xFFFF, spans[rank, 0] >> 16
             for row in range(rows):
                 if row < SPANS:
@@ -190,7 +195,9 @@ def list_pairs(
                     middle = column * L.TILE + L.HALF
                     halves = (L.LEFT_HALF if first < middle else 0) | (L.RIGHT_HALF if last >= middle else 0)
                     pairs[place] = index | halves
-                    pair_slot[place] = slot
+                    if numbered:
+                        pair_slot[place] = slot
                     slot += 1
-            slots[index] = slot - first_slot[index]
+            if numbered:
+                slots[index] = slot - first_slot[index]
         chunk = next_number(turn)

@@ -10,10 +10,8 @@ from zero1toa.splats.cpu.jit import inlined
 from zero1toa.splats.cpu.simd import (
     LANES,
     QUAD,
-    exp2,
     fma,
     larger,
-    load_block,
     minus_fma,
     quad_columns,
     quad_rows,

@@ -56,7 +56,8 @@ X_PART, Y_PART = 14, 15  # the rest of the centre: near a tile, (X - left) + X_P
 RECORD = 16
 
 # Columns of what flows back to one Gaussian from one tile: sums over its pixels. w is the weight of the Gaussian in the
-# pixel, v the derivative of the loss to the natural logarithm of its alpha, (a, b) = (WHITEN_XX dx + WHITEN_XY dy, WHITEN_YY dy).
+# pixel, v the derivative of the loss to the natural logarithm of its alpha, a = WHITEN_XX dx + WHITEN_XY dy and
+# b = WHITEN_YY dy.
 SUM_W_RED, SUM_W_GREEN, SUM_W_BLUE, SUM_W_DEPTH = 0, 1, 2, 3  # w times the gradient of the pixel
 SUM_V, SUM_VA, SUM_VB, SUM_VAA, SUM_VAB, SUM_VBB = 4, 5, 6, 7, 8, 9
 GRADIENT = 16

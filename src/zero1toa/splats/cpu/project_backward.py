@@ -40,8 +40,10 @@ def project_backward(
     grad_scales: Floats,  # (N, 3) out
     grad_opacities: Floats,  # (N,) out
     grad_colors: Floats,  # (N, 3) out
+    grad_centres: Floats,  # (N, 2) out: to the centre on the image plane, per pixel; or empty
 ) -> None:
     """Adds the sums of each Gaussian's tiles, always in the same order, and takes them back through `project`."""
+    centres_wanted = grad_centres.shape[0] > 0
     limits = slope_limits(fx, fy, cx, cy, width, height)
     v00, v01, v02 = view[0, 0], view[0, 1], view[0, 2]
     v10, v11, v12 = view[1, 0], view[1, 1], view[1, 2]
@@ -55,6 +57,8 @@ def project_backward(
                 grad_scales[i] = 0
                 grad_opacities[i] = 0
                 grad_colors[i] = 0
+                if centres_wanted:
+                    grad_centres[i] = 0
                 continue
             ahead = min(i + _AHEAD, means.shape[0] - 1)
             for slot in range(first_slot[ahead], first_slot[ahead] + min(slots[ahead], _PREFETCHED)):
@@ -86,6 +90,8 @@ def project_backward(
             twice, square = 2 * L.LN_2, 2 * L.LN_2 * L.LN_2
             grad_x = twice * xx * va
             grad_y = twice * (xy * va + yy * vb)
+            if centres_wanted:
+                grad_centres[i, 0], grad_centres[i, 1] = grad_x, grad_y
             cov_xx = square * xx * xx * vaa
             cov_xy = square * xx * (xy * vaa + yy * vab)
             cov_yy = square * (xy * xy * vaa + 2 * xy * yy * vab + yy * yy * vbb)

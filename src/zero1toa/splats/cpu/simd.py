@@ -1,9 +1,9 @@
 """Sixteen float32 as one value inside kernels, whatever width of registers the processor has.
 
-LLVM turns `<16 x float>` into one AVX-512 register, two of AVX, four of SSE or NEON. Compilers find vector code of their
-own accord in the simplest loops only; with this type it is written down. Arithmetic is exactly what is written, in that
-order: no operation is fused or reordered, except where `fma` asks for it. So two kernels that call the same helper get
-the same bits.
+LLVM turns `<16 x float>` into one AVX-512 register, two of AVX, four of SSE or NEON. Compilers find vector code of
+their own accord in the simplest loops only; with this type it is written down. Arithmetic is exactly what is written,
+in that order: no operation is fused or reordered, except where `fma` asks for it. So two kernels that call the same
+helper get the same bits.
 
 The types exist only inside kernels. A scalar float32 beside sixteen stands for sixteen times itself.
 """
