@@ -41,7 +41,7 @@ def test_each_expression_is_shown_once_and_in_order(seconds):
     for name, curve in zip(arkit.NAMES, motion.weights.T, strict=True):
         full = np.flatnonzero(curve > 0.999)
         assert len(full), name
-        if name != "jawOpen":  # opens a second time, with mouthClose
+        if name != "jawOpen":  # opens again with mouthClose and tongueOut
             assert (np.diff(np.flatnonzero(curve)) == 1).all(), name
         peaks.append(full[0])
     assert peaks == sorted(peaks)

@@ -33,6 +33,7 @@ _SMILE = {"mouthSmile": 0.85, "cheekSquint": 0.55, "eyeSquint": 0.3, "mouthDimpl
 _NOD_HZ, _NOD_DEGREES, _NOD_TURN = 1.1, 9.0, 15.0  # a clear yes; degrees
 
 _SECONDS_PER_SHAPE = 0.8
+_WITH_OPEN_JAW = {"mouthClose": 1.0, "tongueOut": 0.45}  # jawOpen: one corrects it, the other needs the way out
 _FEWEST_FRAMES = 3  # a shape: up, there, down
 
 
@@ -102,7 +103,7 @@ def _nod(frames: int, fps: float, rng: np.random.Generator) -> Motion:
 
 
 def _expressions(frames: int, fps: float, rng: np.random.Generator) -> Motion:
-    """Each shape up to 1 and back. `mouthClose` corrects `jawOpen`, so it comes with an open jaw."""
+    """Each shape up to 1 and back; two come with an open jaw, without which they are not seen."""
     del rng
     if frames < _FEWEST_FRAMES * len(arkit.NAMES):
         raise InputError(
@@ -117,8 +118,9 @@ def _expressions(frames: int, fps: float, rng: np.random.Generator) -> Motion:
     plateau = max(0.3, step)  # at least one frame shows the shape at 1
     edge = (1 - plateau) / 2
     weights[np.arange(frames), shown] = ease(inside / edge) * ease((1 - inside) / edge)
-    jaw, close = arkit.INDEX["jawOpen"], arkit.INDEX["mouthClose"]
-    weights[:, jaw] = np.maximum(weights[:, jaw], weights[:, close])
+    jaw = arkit.INDEX["jawOpen"]
+    for name, share in _WITH_OPEN_JAW.items():
+        weights[:, jaw] = np.maximum(weights[:, jaw], share * weights[:, arkit.INDEX[name]])
     return Motion.still(weights, fps)
 
 

@@ -18,9 +18,10 @@ BLINKS_PER_MINUTE = 15.0  # people at rest; more when they speak
 _SHORTEST_GAP = 1.0  # seconds between the beginnings of two blinks
 _GAP_SHAPE = 2.0  # of the gamma distribution of the gaps: irregular, yet not clustered
 
-# The main sequence of saccades: 21 ms + 2.2 ms a degree, and eyeLook weight 1 is about 30 degrees. Seconds.
+# The main sequence of saccades (Carpenter 1988): 21 ms + 2.2 ms a degree; eyeLook weight 1 is about 30 degrees.
+# Seconds.
 _SACCADE_BASE, _SACCADE_PER_WEIGHT = 0.021, 0.066
-_BLINK_WITH_GAZE = 0.25  # chance that a large shift of gaze comes with a blink
+_BLINK_WITH_GAZE = 0.25  # ours: chance that a large shift of gaze comes with a blink
 _LARGE_SHIFT = 0.3  # eyeLook weight
 _GAZE_RANGE = 0.9  # largest eyeLook weight
 _LID_FOLLOWS_DOWN = 0.12  # share of eyeBlink that goes with eyeLookDown at weight 1, besides that shape's own

@@ -1,6 +1,6 @@
 """The sequences of temporal consistency learning: near-neutral ones, then exaggerated, talk-show-like ones.
 
-The paper takes synthetic sequences near the neutral face and then clips of real talk shows (its Section 3.3, Fig. 4).
+The paper takes synthetic sequences near the neutral face and then clips of real talk shows (its Fig. 4).
 Both are procedural here, so that they come with the package: same generator, same motion.
 """
 
