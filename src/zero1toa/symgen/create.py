@@ -15,7 +15,9 @@ from .._version import __version__
 from ..avatar import Avatar
 from ..config import PRESETS, CreateConfig
 from ..errors import InputError
+from ..files import output_directory
 from ..heads import RiggedHead, load_head
+from ..heads.texture_render import render_texture
 from ..portrait.hair import hair_offsets
 from ..portrait.portrait import Portrait
 from ..portrait.surface import PhotoSurface
@@ -34,6 +36,8 @@ from .preview import Previewer
 _KNOWN = 0.5  # confidence from which the photo shows a splat
 _LEAST_SHOWN = 0.02  # share of the splats that the photo must show
 _COVERED = 0.05  # alpha of the first splats from which a pixel can be trained
+_MATTE_NONE = 0.02  # alpha up to which a pixel is background
+_LEAST_PHOTO = 0.15  # weight of the photo's colours where its texture is not to be trusted
 _REACH = 1  # px of the crop beyond the splats' outline that they can cover
 
 
@@ -83,9 +87,9 @@ def create_avatar(
         prior,
         config,
         plan_clips(config.curriculum, head, portrait.camera, config.size, rng),
-        photo_sample(portrait, head, splats, config.size),
+        photo_sample(reference, splats, config.size),
         splats,
-        splat_limits(splats, head.topology),
+        splat_limits(splats, head.topology, surface.lids),
         generator,
         kept,
     )
@@ -114,7 +118,8 @@ def create_avatar(
     show = None if preview is None else Previewer(preview, avatar_of)
     avatar = avatar_of(run.run(progress, show))
     if dataset is not None:
-        run.dataset.write_pictures(dataset)
+        with output_directory(dataset) as folder:
+            run.dataset.write_pictures(folder)
     if kept is not None:
         kept.remove()
     return avatar
@@ -130,27 +135,34 @@ def personal_head(portrait: Portrait) -> RiggedHead:
     return replace(head, vertices=head.vertices + offsets)
 
 
-def photo_sample(portrait: Portrait, head: RiggedHead, splats: Gaussians, size: int) -> Sample:
+def photo_sample(reference: Reference, splats: Gaussians, size: int) -> Sample:
     """The photo as a training picture of `size` pixels.
 
-    What the matte shows far from all first splats does not count, lest the nearest be blown up to cover it. What lies
-    beyond the photo does not count either.
+    Colours count by the texture's confidence: what a pixel at the head's outline or at an open eye's lid shows would be
+    a streak from the side or a shadow in a blink. What the matte shows far from all first splats does not count, lest
+    the nearest be blown up to cover it; nor does what lies beyond the photo.
     """
+    portrait, head = reference.portrait, reference.head
     expression = torch.as_tensor(portrait.expression, dtype=torch.float32)
     pose = torch.as_tensor(portrait.pose, dtype=torch.float32)
     with torch.no_grad():
-        world = to_world(splats, head.pose(expression, pose), torch.as_tensor(head.topology.faces))
+        vertices = head.pose(expression, pose)
+        world = to_world(splats, vertices, torch.as_tensor(head.topology.faces))
         alpha = rasterize(*world, portrait.camera).alpha.numpy()
+    known, cover = render_texture(
+        vertices.numpy(), head.topology, reference.texture.confidence[..., None], portrait.camera
+    )
     covered = binary_dilation(alpha > _COVERED, iterations=_REACH)
-    weight = np.where(((portrait.alpha > 0.02) & ~covered) | ~portrait.valid, 0.0, 1.0).astype(np.float32)
-    counts = torch.tensor(_resize(weight, size))
+    counts = np.where(((portrait.alpha > _MATTE_NONE) & ~covered) | ~portrait.valid, 0.0, 1.0).astype(np.float32)
+    sure = _LEAST_PHOTO + (1 - _LEAST_PHOTO) * (known[..., 0] * cover + (1 - cover))
     return Sample(
         torch.tensor(_resize(portrait.foreground * portrait.alpha[..., None], size)),
         torch.tensor(_resize(portrait.alpha, size)),
-        counts,
+        torch.tensor(_resize(counts * sure, size)),
         portrait.camera.resized(size, size),
         expression,
         pose,
+        torch.tensor(_resize(counts, size)),
     )
 
 
