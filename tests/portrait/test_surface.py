@@ -8,7 +8,8 @@ import pytest
 from zero1toa.heads.mesh_render import rasterize_mesh
 from zero1toa.portrait.hair import hair_offsets
 from zero1toa.portrait.hair_colors import continue_hair
-from zero1toa.portrait.surface import PhotoSurface, SurfacePoints, mesh_laplacian, spread_over_mesh
+from zero1toa.portrait.spread import mesh_laplacian, spread_over_mesh
+from zero1toa.portrait.surface import PhotoSurface, SurfacePoints
 from zero1toa.symgen.create import personal_head
 
 

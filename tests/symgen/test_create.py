@@ -102,7 +102,7 @@ def test_presets_name_themselves():
 def test_splats_that_may_not_follow_the_photo_stay_where_they_are(demo_portrait):
     head = personal_head(demo_portrait)
     surface = PhotoSurface(demo_portrait, head)
-    splats, confidence = initial_splats(head, surface, 20_000, np.random.default_rng(0))
+    splats, confidence, _ = initial_splats(head, surface, 20_000, np.random.default_rng(0))
     freedom = photo_freedom(splats, confidence, head)
     config = TrainConfig(iterations=3)
     view = photo_view(demo_portrait, surface, 96)

@@ -12,15 +12,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import sparse
 from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
-from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
 from ..heads import HeadTopology, RiggedHead, arkit
 from ..heads.appearance import default_colors
 from ..heads.mesh_render import MeshBuffers, rasterize_mesh, vertex_normals
 from .portrait import Portrait
+from .spread import smooth_step, spread_over_mesh
 
 _FACING_NONE, _FACING_FULL = 0.12, 0.5  # cosine to the view below which a surface is unseen, above which well seen
 _DEPTH_TOLERANCE = 0.004  # metres behind the nearest surface that still counts as seen
@@ -71,12 +70,11 @@ class PhotoSurface:
         expression = torch.as_tensor(portrait.expression, dtype=torch.float32)
         pose = torch.as_tensor(portrait.pose, dtype=torch.float32)
         self.vertices: NDArray[np.float64] = head.pose(expression, pose).numpy().astype(np.float64)
+        self.rest: NDArray[np.float64] = head.vertices.numpy().astype(np.float64)
         self.normals = vertex_normals(self.vertices, self.topology.faces)
         self.buffers: MeshBuffers = rasterize_mesh(self.vertices, self.topology.faces, portrait.camera)
         blink = head.expression_deltas[[arkit.INDEX["eyeBlinkLeft"], arkit.INDEX["eyeBlinkRight"]]]
-        self.lids = _smooth_step(
-            blink.norm(dim=-1).amax(0).numpy(), *_LID_MOTION
-        )  # (V,) how far a blink moves the skin
+        self.lids = smooth_step(blink.norm(dim=-1).amax(0).numpy(), *_LID_MOTION)  # (V,) how far a blink moves the skin
         inner = gaussian_filter((portrait.alpha > 0.9).astype(np.float32), _MATTE_EDGE)
         self._trust = np.clip(2 * inner - 1, 0, 1)
         self._skin_trust = self._trust * self._away_from_part_edges()
@@ -100,7 +98,7 @@ class PhotoSurface:
         column = np.clip(x, 0, camera.width - 1).astype(int)
         inside = (x >= 0) & (x < camera.width) & (y >= 0) & (y < camera.height)
         unhidden = z < self.buffers.depth[row, column] + tolerance
-        confidence = _smooth_step(facing, _FACING_NONE, _FACING_FULL) * (inside & unhidden)
+        confidence = smooth_step(facing, _FACING_NONE, _FACING_FULL) * (inside & unhidden)
         confidence *= np.where(skin, self._skin_trust[row, column], self._trust[row, column])
         where = np.stack([y - 0.5, x - 0.5])
         colors = [map_coordinates(self.portrait.foreground[..., c], where, order=1, mode="nearest") for c in range(3)]
@@ -131,7 +129,7 @@ class PhotoSurface:
         mirrored, second = self.seen(mirrored_place, points.interpolate(self.normals[mirror], faces), skin, tolerance)
         own = self._own_colors[points.triangle]
         near_eye = points.interpolate(self.near_lids[:, None], faces)[:, 0]
-        shadow = near_eye * _smooth_step(seen.mean(1) / self._brightness_around_eyes, *_SHADOW)
+        shadow = near_eye * smooth_step(seen.mean(1) / self._brightness_around_eyes, *_SHADOW)
         confidence = confidence * (1 - lid) * np.where(skin, 1 - shadow, 1)
         first = confidence * ~own
         second = second * ~own * (1 - lid) * (1 - first)
@@ -139,6 +137,18 @@ class PhotoSurface:
         rest = 1 - first - second
         mix = first[:, None] * seen + second[:, None] * mirrored + rest[:, None] * filled
         return mix.clip(0, 1).astype(np.float32), confidence.astype(np.float32)
+
+    @cached_property
+    def scalp_center(self) -> NDArray[np.float64]:
+        """(3,) middle of the scalp at rest, metres: the axis around which hair is laid."""
+        return self.rest[self.topology.regions["scalp"] > 0.5].mean(0)
+
+    @cached_property
+    def scalp_radius(self) -> float:
+        """Metres from that middle to the scalp, in the mean."""
+        return float(
+            np.linalg.norm(self.rest[self.topology.regions["scalp"] > 0.5] - self.scalp_center, axis=-1).mean()
+        )
 
     @cached_property
     def vertices_seen(self) -> tuple[NDArray, NDArray]:
@@ -155,7 +165,7 @@ class PhotoSurface:
         weight = np.maximum(confidence, second) * (1 - self.lids)
         weight[weight < _FILL_LEAST] = 0
         known = np.where((second > confidence)[:, None], mirrored, seen)
-        weight *= 1 - self.near_lids * _smooth_step(known.mean(1) / self._brightness_around_eyes, *_SHADOW)
+        weight *= 1 - self.near_lids * smooth_step(known.mean(1) / self._brightness_around_eyes, *_SHADOW)
         inside = topology.faces[topology.part_faces("skin")]
         own = default_colors(topology) * self._mouth_shade[:, None]
         spread = spread_over_mesh(known, weight * skin, inside, own)
@@ -173,7 +183,7 @@ class PhotoSurface:
         """(V,) 1 on skin beside the lids, 0 from `_EYE_RING` on."""
         lids = self.vertices[self.lids > 0.5]
         distance = cKDTree(lids).query(self.vertices)[0] if len(lids) else np.full(len(self.vertices), np.inf)
-        return _smooth_step(distance, _EYE_RING, 0.5 * _EYE_RING) * self.topology.part_vertices("skin")
+        return smooth_step(distance, _EYE_RING, 0.5 * _EYE_RING) * self.topology.part_vertices("skin")
 
     @cached_property
     def _brightness_around_eyes(self) -> float:
@@ -211,35 +221,3 @@ class PhotoSurface:
         inner = self.topology.regions.get("innerMouth")
         own = self.topology.part_faces(*names)
         return own if inner is None else own | (inner[self.topology.faces].mean(1) > 0.5)
-
-
-def _smooth_step(value: NDArray, low: float, high: float) -> NDArray[np.float64]:
-    t = np.clip((value - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
-
-
-_KEEP, _TOWARD_DEFAULT = 10.0, 1e-6  # weights of a known value and of the default, against 1 for each edge
-
-
-def mesh_laplacian(faces: NDArray[np.integer], num_vertices: int) -> sparse.csr_matrix:
-    """(V, V) graph Laplacian: degree on the diagonal, -1 for each edge."""
-    a, b = np.concatenate([faces, np.roll(faces, -1, axis=1)]).reshape(2, -1)
-    edges = sparse.coo_matrix((np.ones(len(a)), (a, b)), shape=(num_vertices, num_vertices))
-    adjacency = ((edges + edges.T) > 0).astype(np.float64)
-    return (sparse.diags(np.asarray(adjacency.sum(1)).ravel()) - adjacency).tocsr()
-
-
-def spread_over_mesh(
-    values: NDArray[np.floating],
-    weight: NDArray[np.floating],
-    faces: NDArray[np.integer],
-    default: NDArray[np.floating],
-) -> NDArray[np.float64]:
-    """Harmonic interpolation: values (V, C) kept where weight (V,) is high, smooth in between and beyond.
-
-    Where nothing at all is known the result is `default` (V, C).
-    """
-    system = mesh_laplacian(faces, len(values)) + sparse.diags(_KEEP * weight + _TOWARD_DEFAULT)
-    solve = splu(system.tocsc())
-    right = _KEEP * weight[:, None] * values + _TOWARD_DEFAULT * default
-    return np.stack([solve.solve(right[:, c]) for c in range(values.shape[1])], -1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,7 +13,7 @@ from ..avatar import Avatar
 from ..config import PRESETS, CreateConfig
 from ..errors import InputError
 from ..heads import RiggedHead, load_head
-from ..portrait.hair import hair_offsets
+from ..portrait.outline import refine_geometry
 from ..portrait.portrait import Portrait
 from ..portrait.surface import PhotoSurface
 from ..progress import Progress
@@ -43,7 +41,7 @@ def create_avatar(portrait: Portrait, config: CreateConfig | None = None, progre
     head = personal_head(portrait)
     surface = PhotoSurface(portrait, head)
     with progress.stage("placing splats"):
-        splats, confidence = initial_splats(head, surface, config.splats, rng)
+        splats, confidence, _ = initial_splats(head, surface, config.splats, rng)
     if (confidence > _FREE_FROM).mean() < _LEAST_SHOWN:
         raise InputError("The photo shows too little of the person to make an avatar of; use one without transparency.")
     freedom = photo_freedom(splats, confidence, head)
@@ -69,13 +67,11 @@ def create_avatar(portrait: Portrait, config: CreateConfig | None = None, progre
 
 
 def personal_head(portrait: Portrait) -> RiggedHead:
-    """The fitted person's head with the hair's volume."""
+    """The fitted person's head with the photo's outline and the hair's volume."""
     model = load_head(portrait.head)
     if len(portrait.identity) > model.num_identity:
         raise InputError(f"The fit has more identity coefficients than head '{portrait.head}'; fit the photo again.")
-    head = model.personalize(torch.as_tensor(portrait.identity, dtype=torch.float32))
-    offsets = torch.as_tensor(hair_offsets(head, portrait))
-    return replace(head, vertices=head.vertices + offsets)
+    return refine_geometry(model.personalize(torch.as_tensor(portrait.identity, dtype=torch.float32)), portrait)
 
 
 def photo_freedom(splats: Gaussians, confidence: NDArray[np.float32], head: RiggedHead) -> Freedom:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import grey_dilation
 
 from ..heads import HeadTopology, RiggedHead
+from ..portrait.beyond import Relief, relief
+from ..portrait.frame import WideMatte, metres_per_pixel, wide_matte
 from ..portrait.hair_colors import continue_hair
 from ..portrait.surface import PhotoSurface, SurfacePoints
 from ..splats import Gaussians, WorldGaussians, quaternion, to_local, triangle_frames
+from ..splats.rig import POSITION_THRESHOLD
 
 # Splats per square metre relative to plain skin; fine structures need more. Tuned by eye on the demo portrait.
 _PART_DENSITY = {
@@ -22,16 +28,39 @@ _COVER = 0.8  # standard deviation along the surface over the mean distance betw
 _THICKNESS = 0.25  # standard deviation across the surface over that along it
 _OPACITY = 0.95
 _LASH_OPACITY = 0.2
+_HAIR_EDGE = 3  # px by which the matte is widened before it carves hair: shells have their own soft edge
+_LEAST_OPACITY = 0.005  # of a splat that the matte has carved away; a logit must be finite
+_RELIEF_SHARE = 0.35  # of all splats, at most, for what lies beyond the mesh
+_SLACK = 1.0  # triangle scales that a splat off the mesh may stray from where it began
 
 
-def initial_splats(
-    head: RiggedHead, surface: PhotoSurface, count: int, rng: np.random.Generator
-) -> tuple[Gaussians, NDArray[np.float32]]:
-    """Samples about `count` splats on the head at rest, at least one on every triangle.
+class InitialSplats(NamedTuple):
+    """The splats before training, and what the trainer should know of each."""
 
-    Returns:
-        The splats, bound to their triangles, and for each the confidence (N,) in [0, 1] of its colour in the photo.
+    splats: Gaussians
+    confidence: NDArray[np.float32]  # (N,) in [0, 1]: how well the photo shows its colour
+    loose: NDArray[np.float32]  # (N,) triangle scales by which the limits on its place are wider than on the face
+
+
+def initial_splats(head: RiggedHead, surface: PhotoSurface, count: int, rng: np.random.Generator) -> InitialSplats:
+    """Samples about `count` splats: on the head, at least one on every triangle, and on what the matte shows beyond it.
+
+    The photo's matte carves them: where it shows the background nothing is left, and below the photo the bust fades.
     """
+    matte = wide_matte(surface.portrait)
+    outside = relief(head, surface, matte, int(_RELIEF_SHARE * count), rng)
+    on_mesh, confidence = _mesh_splats(head, surface, matte, count - len(outside.points), rng)
+    beyond = _relief_splats(outside, surface)
+    splats = Gaussians(*(torch.cat(pair) for pair in zip(on_mesh, beyond, strict=True)))
+    loose = np.zeros(len(splats.means), np.float32)
+    reach = splats.means[len(confidence) :].norm(dim=-1).numpy()
+    loose[len(confidence) :] = np.maximum(reach - POSITION_THRESHOLD, 0) + _SLACK
+    return InitialSplats(splats, np.concatenate([confidence, outside.confidence]), loose)
+
+
+def _mesh_splats(
+    head: RiggedHead, surface: PhotoSurface, matte: WideMatte, count: int, rng: np.random.Generator
+) -> tuple[Gaussians, NDArray[np.float32]]:
     topology = head.topology
     vertices = head.vertices
     corners = vertices.numpy().astype(np.float64)[topology.faces]
@@ -51,9 +80,37 @@ def initial_splats(
     lashes = np.isin(
         topology.face_part[points.triangle], [topology.part_index(n) for n in ("lashesLeft", "lashesRight")]
     )
-    opacities = torch.where(torch.tensor(lashes), _LASH_OPACITY, _OPACITY)
+    share = matte_share(surface, matte, points)
+    opacities = torch.tensor(np.where(lashes, _LASH_OPACITY, _OPACITY) * share.clip(_LEAST_OPACITY, 1)).float()
     world = WorldGaussians(means, frame, scales, opacities, torch.tensor(colors))
-    return to_local(world, triangle, vertices, faces), confidence
+    return to_local(world, triangle, vertices, faces), confidence * share.astype(np.float32)
+
+
+def matte_share(surface: PhotoSurface, matte: WideMatte, points: SurfacePoints) -> NDArray[np.float64]:
+    """(N,) how much of each surface point the matte leaves: 0 where the photo shows the background, fading to 0 below
+    the photo. Hair that the photo cuts off stays."""
+    topology = surface.topology
+    place = points.interpolate(surface.vertices, topology.faces)
+    pixels = surface.portrait.camera.project(place)[:, :2]
+    alpha = matte.sample(matte.alpha, pixels)
+    beyond = matte.sample(matte.beyond, pixels)
+    fade = matte.fade(beyond, metres_per_pixel(surface.portrait.camera, surface.vertices))
+    bust = points.interpolate((topology.regions["scalp"] == 0)[:, None], topology.faces)[:, 0]
+    near = matte.sample(grey_dilation(matte.alpha, 2 * _HAIR_EDGE + 1), pixels)
+    hair = points.interpolate(topology.regions["scalp"][:, None], topology.faces)[:, 0]
+    return np.where(beyond > 0, 1 - bust * (1 - alpha * fade), alpha + hair * (near - alpha))
+
+
+def _relief_splats(outside: Relief, surface: PhotoSurface) -> Gaussians:
+    world = WorldGaussians(
+        torch.tensor(outside.points, dtype=torch.float32),
+        quaternion.from_matrix(torch.tensor(outside.axes, dtype=torch.float32)),
+        torch.tensor(outside.scales, dtype=torch.float32),
+        torch.tensor(_OPACITY * outside.alpha).clamp(_LEAST_OPACITY, _OPACITY),
+        torch.tensor(outside.colors),
+    )
+    posed = torch.tensor(surface.vertices, dtype=torch.float32)
+    return to_local(world, torch.tensor(outside.triangle), posed, torch.as_tensor(surface.topology.faces))
 
 
 def face_density(topology: HeadTopology) -> NDArray[np.float64]:
