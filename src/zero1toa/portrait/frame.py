@@ -12,7 +12,7 @@ from ..camera import Camera
 from .portrait import Portrait
 
 _MARGIN = 0.25  # of the crop's side, added all around
-_FADE = (0.015, 0.06)  # metres beyond the photo at which the bust begins to fade, and has faded
+_FADE = (0.002, 0.03)  # metres beyond the photo at which the bust begins to fade, and has faded
 
 
 class WideMatte(NamedTuple):

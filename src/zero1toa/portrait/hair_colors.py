@@ -95,9 +95,8 @@ def _spread_colors(surface: PhotoSurface, seen: NDArray[np.float64], trust: NDAr
     other = topology.mirror
     weight = trust + _MIRRORED * trust[other] * (1 - trust)
     known = (trust[:, None] * seen + (weight - trust)[:, None] * seen[other]) / np.maximum(weight, 1e-9)[:, None]
-    inside = topology.faces[topology.part_faces("skin")]
     default = np.broadcast_to(np.average(seen, axis=0, weights=trust), seen.shape)
-    return spread_over_mesh(known, weight, inside, default, keep=_KEEP, toward_default=_TO_MEAN)
+    return spread_over_mesh(known, weight, surface.laplacian, default, keep=_KEEP, toward_default=_TO_MEAN)
 
 
 class HairTest:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -10,18 +12,26 @@ from scipy.sparse.linalg import splu
 _KEEP, _TOWARD_DEFAULT = 10.0, 1e-6  # weights of a known value and of the default, against 1 for each edge
 
 
-def mesh_laplacian(faces: NDArray[np.integer], num_vertices: int) -> sparse.csr_matrix:
-    """(V, V) graph Laplacian: degree on the diagonal, -1 for each edge."""
+def mesh_laplacian(
+    faces: NDArray[np.integer], num_vertices: int, edge_weight: Callable[[NDArray, NDArray], NDArray] | None = None
+) -> sparse.csr_matrix:
+    """(V, V) graph Laplacian: degree on the diagonal, minus the weight of each edge elsewhere.
+
+    `edge_weight` gives the weights (E,) of edges from their ends' indices (E,) and (E,), alike both ways; 1 if absent.
+    """
     a, b = np.concatenate([faces, np.roll(faces, -1, axis=1)]).reshape(2, -1)
     edges = sparse.coo_matrix((np.ones(len(a)), (a, b)), shape=(num_vertices, num_vertices))
-    adjacency = ((edges + edges.T) > 0).astype(np.float64)
+    adjacency = ((edges + edges.T) > 0).astype(np.float64).tocoo()
+    if edge_weight is not None:
+        adjacency.data = edge_weight(adjacency.row, adjacency.col)
+    adjacency = adjacency.tocsr()
     return (sparse.diags(np.asarray(adjacency.sum(1)).ravel()) - adjacency).tocsr()
 
 
 def spread_over_mesh(
     values: NDArray[np.floating],
     weight: NDArray[np.floating],
-    faces: NDArray[np.integer],
+    laplacian: sparse.csr_matrix,
     default: NDArray[np.floating],
     *,
     keep: float = _KEEP,
@@ -33,7 +43,7 @@ def spread_over_mesh(
     known value and of the default against 1 for each edge: less of the first is smoother, more of the second reaches
     less far.
     """
-    system = mesh_laplacian(faces, len(values)) + sparse.diags(keep * weight + toward_default)
+    system = laplacian + sparse.diags(keep * weight + toward_default)
     solve = splu(system.tocsc())
     right = keep * weight[:, None] * values + toward_default * default
     return np.stack([solve.solve(right[:, c]) for c in range(values.shape[1])], -1)

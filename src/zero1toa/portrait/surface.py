@@ -12,14 +12,17 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
+from scipy import sparse
+from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates, median_filter
 from scipy.spatial import cKDTree
 
 from ..heads import HeadTopology, RiggedHead, arkit
 from ..heads.appearance import default_colors
 from ..heads.mesh_render import MeshBuffers, rasterize_mesh, vertex_normals
+from .frame import metres_per_pixel
+from .grain import Grain
 from .portrait import Portrait
-from .spread import smooth_step, spread_over_mesh
+from .spread import mesh_laplacian, smooth_step, spread_over_mesh
 
 _FACING_NONE, _FACING_FULL = 0.12, 0.5  # cosine to the view below which a surface is unseen, above which well seen
 _DEPTH_TOLERANCE = 0.004  # metres behind the nearest surface that still counts as seen
@@ -38,6 +41,12 @@ _EYE_RING = 0.014  # metres around the lids
 _SHADOW = (0.95, 0.75)  # brightness over the median there: clear skin, and lash or shadow, which a blink must not move
 _DARKEST = 1e-3  # brightness of skin under a black bar or in a black picture
 _LEAST_EYE_VERTICES = 3
+_SPECK, _SPECK_CONTRAST = 3, 0.05  # px of the median; distance in sRGB from it at which a pixel of skin is a speck
+_GRAZING_BLUR = 2.0  # px
+_PORES = 5.0  # px at 512; what is coarser is tone, not texture
+_LEVEL = 12.0  # how much more flows along a level edge of neck and shoulders than along a steep one
+_MOST_RATIO, _DARKEST_RATIO = 0.9, 0.03  # of the two sides' light, as a logarithm; brightness below which it is noise
+_LIGHT_KEEP, _LIGHT_EVEN = 0.3, 0.001  # weights of a known ratio and of an even light, against 1 for each edge
 _OWN_COLOR_PARTS = (
     "teethUpper",
     "teethLower",
@@ -101,8 +110,24 @@ class PhotoSurface:
         confidence = smooth_step(facing, _FACING_NONE, _FACING_FULL) * (inside & unhidden)
         confidence *= np.where(skin, self._skin_trust[row, column], self._trust[row, column])
         where = np.stack([y - 0.5, x - 0.5])
-        colors = [map_coordinates(self.portrait.foreground[..., c], where, order=1, mode="nearest") for c in range(3)]
-        return np.stack(colors, -1), confidence
+        sharp, soft = (
+            np.stack([map_coordinates(picture[..., c], where, order=1, mode="nearest") for c in range(3)], -1)
+            for picture in self._pictures
+        )
+        return soft + smooth_step(confidence, 0, 1)[:, None] * (sharp - soft), confidence
+
+    @cached_property
+    def _pictures(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The person's colours without specks on the skin (dust, canvas, JPEG), and the same blurred, for surfaces so
+        grazing that every pixel is a smear."""
+        picture = self.portrait.foreground
+        drawn = self.buffers.face
+        smooth = self.topology.regions["face"] * (1 - self.topology.regions["lips"]) * (1 - self.lids)
+        skin = np.where(drawn >= 0, smooth[self.topology.faces].mean(1)[drawn], 0) * self._away_from_part_edges() > 0.9
+        middle = np.stack([median_filter(picture[..., c], _SPECK) for c in range(3)], -1)
+        speck = skin & (np.abs(picture - middle).max(-1) > _SPECK_CONTRAST)
+        clean = np.where(speck[..., None], middle, picture)
+        return clean, np.stack([gaussian_filter(clean[..., c], _GRAZING_BLUR) for c in range(3)], -1)
 
     def _away_from_part_edges(self) -> NDArray[np.float64]:
         """(H, W) 0 where the mesh changes from skin to eye, tooth or mouth, 1 from `_PART_EDGE` px on.
@@ -131,12 +156,68 @@ class PhotoSurface:
         near_eye = points.interpolate(self.near_lids[:, None], faces)[:, 0]
         shadow = near_eye * smooth_step(seen.mean(1) / self._brightness_around_eyes, *_SHADOW)
         confidence = confidence * (1 - lid) * np.where(skin, 1 - shadow, 1)
-        first = confidence * ~own
+        first = confidence * ~own * (1 - np.maximum(second - confidence, 0) * skin)  # the better view of the two
         second = second * ~own * (1 - lid) * (1 - first)
+        mirrored = mirrored * points.interpolate(self.mirror_gain, faces)
         filled = points.interpolate(self.vertex_colors, faces)
+        filled[skin] += self._skin_grain(self.around(points)[skin])
         rest = 1 - first - second
         mix = first[:, None] * seen + second[:, None] * mirrored + rest[:, None] * filled
         return mix.clip(0, 1).astype(np.float32), confidence.astype(np.float32)
+
+    @cached_property
+    def mirror_gain(self) -> NDArray[np.float64]:
+        """(V, 3) factors on a mirrored colour that give it the light of the side it comes to.
+
+        Where both sides are seen their ratio is known; it spreads smoothly from there, so that no seam shows.
+        """
+        seen, confidence = self.vertices_seen
+        other = self.topology.mirror
+        logarithm = np.log(np.maximum(seen, _DARKEST_RATIO))
+        ratio = (logarithm - logarithm[other]).clip(-_MOST_RATIO, _MOST_RATIO)
+        both = np.minimum(confidence, confidence[other])
+        both *= (both > _FILL_LEAST) * self.topology.part_vertices("skin") * (1 - self.lids) * (1 - self.lids[other])
+        spread = spread_over_mesh(
+            ratio, both, self.laplacian, np.zeros_like(ratio), keep=_LIGHT_KEEP, toward_default=_LIGHT_EVEN
+        )
+        return np.exp(spread)
+
+    def around(self, points: SurfacePoints) -> NDArray[np.float64]:
+        """(N, 2) metres: around the head's upright axis, and up."""
+        arm = points.interpolate(self.rest, self.topology.faces) - self.scalp_center
+        return np.stack([self.scalp_radius * np.arctan2(arm[:, 0], arm[:, 2]), arm[:, 1]], -1)
+
+    @cached_property
+    def _skin_grain(self) -> Grain:
+        """The pores and the uneven tone of cheeks and forehead."""
+        cheeks = self.topology.regions["face"] - np.maximum(self.near_lids, self.lids)
+        for name in ("lips", "nose", "browLeft", "browRight"):
+            cheeks = cheeks - self.topology.regions[name]
+        drawn = self.buffers.face
+        region = np.where(drawn >= 0, cheeks[self.topology.faces].min(1)[drawn], 0) > 0.5
+        return Grain(
+            self._pictures[0], region & (self._skin_trust > 0.9),
+            metres_per_pixel=metres_per_pixel(self.portrait.camera, self.vertices),
+            coarsest=_PORES * len(drawn) / 512, period=2 * np.pi * self.scalp_radius,
+        )  # fmt: skip
+
+    @cached_property
+    def laplacian(self) -> sparse.csr_matrix:
+        """(V, V) of the skin."""
+        return mesh_laplacian(self.topology.faces[self.topology.part_faces("skin")], self.topology.num_vertices)
+
+    @cached_property
+    def _skin_laplacian(self) -> sparse.csr_matrix:
+        """The same, with more flow along level edges below the chin: a collar goes around the neck."""
+        topology = self.topology
+        below = (topology.regions["face"] < 0.5) & (topology.regions["scalp"] < 0.5) & (topology.regions["ears"] < 0.5)
+
+        def weight(a: NDArray[np.integer], b: NDArray[np.integer]) -> NDArray[np.float64]:
+            edge = self.rest[a] - self.rest[b]
+            level = 1 - np.abs(edge[:, 1]) / np.maximum(np.linalg.norm(edge, axis=-1), 1e-9)
+            return 1 + _LEVEL * level**2 * (below[a] & below[b])
+
+        return mesh_laplacian(topology.faces[topology.part_faces("skin")], topology.num_vertices, weight)
 
     @cached_property
     def scalp_center(self) -> NDArray[np.float64]:
@@ -161,14 +242,15 @@ class PhotoSurface:
         topology = self.topology
         skin = topology.part_vertices("skin")
         seen, confidence = self.vertices_seen
-        mirrored, second = seen[topology.mirror], confidence[topology.mirror] * _MIRROR_TRUST
+        mirrored = seen[topology.mirror] * self.mirror_gain
+        second = confidence[topology.mirror] * _MIRROR_TRUST
         weight = np.maximum(confidence, second) * (1 - self.lids)
         weight[weight < _FILL_LEAST] = 0
         known = np.where((second > confidence)[:, None], mirrored, seen)
         weight *= 1 - self.near_lids * smooth_step(known.mean(1) / self._brightness_around_eyes, *_SHADOW)
-        inside = topology.faces[topology.part_faces("skin")]
+        weight *= 1 - topology.regions["scalp"]  # hair has its own way behind the outline
         own = default_colors(topology) * self._mouth_shade[:, None]
-        spread = spread_over_mesh(known, weight * skin, inside, own)
+        spread = spread_over_mesh(known, weight * skin, self._skin_laplacian, own)
         clear = skin & (confidence > _CLEAR)
         if clear.any():  # the inside of the mouth is lit like the face, and grey in a grey picture
             own *= np.clip(np.median(seen[clear], axis=0).mean() / default_colors(topology)[skin].mean(), *_MOUTH_LIGHT)
