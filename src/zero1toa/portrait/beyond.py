@@ -27,7 +27,11 @@ _CELL = 2  # px of a cell of the working grid
 _LEAST_ALPHA = 0.08  # matte below which a cell shows nothing of the person
 _OUTSIDE = 0.5  # matte below which a cell lies outside the volume's outline
 _COVERED = 0.999  # share of a cell behind the mesh from which on it needs no relief
-_SLIVERS = {"face": 4, "scalp": 2}  # cells; half the width below which a strip along a region is the fit's error
+_SLIVERS = {
+    "face": 4,
+    "scalp": 2,
+    "bust": 1,
+}  # cells; half the width below which a strip along a region is the fit's error
 _BULGE = 1.2  # minus the Laplacian of the squared half thickness: 2 makes a strip a round tube, less a flat one
 _MOST_HALF = 0.035  # metres, half of the greatest thickness; tuned on Mona's hair
 _LEAST_HALF = 0.002  # metres, so that the two sheets do not fight
@@ -144,8 +148,11 @@ def _without_slivers(region: NDArray[np.bool_], front: MeshBuffers, surface: Pho
     other = (front.face >= 0) & beside[front.face]
     row, column = distance_transform_edt(front.face < 0, return_distances=False, return_indices=True)
     neighbour = front.face[row, column]
-    kept = region & beside[neighbour]
-    for name, near in (("scalp", scalp[neighbour] > 0.5), ("face", scalp[neighbour] <= 0.5)):
+    kept = np.zeros_like(region)
+    bust = beside[neighbour]
+    for name, near in (
+        ("bust", bust), ("scalp", ~bust & (scalp[neighbour] > 0.5)), ("face", ~bust & (scalp[neighbour] <= 0.5)),
+    ):  # fmt: skip
         kept |= region & near & binary_opening(region | other, disk(_SLIVERS[name]))
     return kept
 

@@ -53,7 +53,10 @@ class Grain:
         if period is not None and self.known:
             self._columns = max(1, round(period * self._scale / self._tile[0]))
             self._scale = self._columns * self._tile[0] / period
-        self._angles = _strand_angles(picture) if strands else None
+        self._angles = None
+        if strands:
+            angle, clarity = strand_angles(picture)
+            self._angles = np.where(clarity > _COHERENT, angle, 0.0)
 
     def __call__(self, places: NDArray[np.floating]) -> NDArray[np.float64]:
         """(N, 3) additions to colours at places (N, 2) in metres; the second coordinate points up."""
@@ -122,12 +125,12 @@ def _windows(region: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np
     return tile, centers
 
 
-def _strand_angles(picture: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(H, W) radians by which a step along the vertical must be turned to run along the strands; 0 without strands."""
+def strand_angles(picture: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(H, W) radians by which a step down the picture must be turned, clockwise as one looks at it, to run along the
+    strands; and (H, W) in [0, 1] how clear these are."""
     grey = gaussian_filter(np.asarray(picture, np.float64).mean(-1), _GRADIENT_BLUR)
     y, x = np.gradient(grey)
     xx, yy, xy = (gaussian_filter(p, _TENSOR_BLUR) for p in (x * x, y * y, x * y))
     difference, double = xx - yy, 2 * xy
     anisotropy = np.hypot(difference, double) / np.maximum(xx + yy, 1e-12)
-    across = 0.5 * np.arctan2(double, difference)  # direction of the gradient, which is across the strands
-    return np.where(anisotropy > _COHERENT, across, 0.0)
+    return 0.5 * np.arctan2(double, difference), anisotropy  # the gradient runs across the strands

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
 from scipy.sparse.linalg import splu
+from scipy.spatial import cKDTree
 
 from ..heads import RiggedHead
 from ..heads.mesh_render import rasterize_mesh, vertex_normals
@@ -23,11 +24,13 @@ from .spread import mesh_laplacian
 _HAIR_ROUNDS = 2  # the second round mends what smoothing left of the first
 _SKIN_ROUNDS = 2
 _DEEPEST, _TUCK_STEP = 0.04, 0.001  # metres by which scalp is tucked in at most, and the step of the search
+_MOUTH_REACH = 0.02  # metres under the skin at which the mouth's inside follows it by half
+_MOUTH_SKIN = 0.002  # metres of skin that must lie over the mouth's inside
 _TUCKED = ("scalp", "neck", "shoulders")
 _TUCK_SMOOTHING = 6  # rounds
 _RIM = 0.5  # a vertex whose normal makes a smaller cosine with the view may lie on the outline
 _NEAR_EDGE = 2.5  # px from the mesh's outline within which a vertex lies on it
-_MOST = {"face": 0.01, "ears": 0.018, "neck": 0.035, "shoulders": 0.05}  # metres that the outline may move
+_MOST = {"face": 0.006, "ears": 0.018, "neck": 0.035, "shoulders": 0.05}  # metres that the outline may move
 _ALIKE = 0.14  # distance of two sRGB colours below which the strip up to the matte's edge is more of the same surface
 _COLOR_BLUR, _INSET = 1.5, 4.0  # px: colours are compared blurred, with that as far inside the mesh's outline
 _PINNED = ("nose", "lips", "lidsLeft", "lidsRight", "browLeft", "browRight", "lidEdges", "innerMouth")
@@ -41,11 +44,36 @@ def refine_geometry(head: RiggedHead, portrait: Portrait) -> RiggedHead:
 
     Eyes, nose and mouth stay where the landmarks put them.
     """
+    before = head
     for _ in range(_HAIR_ROUNDS):
         head = _moved(head, hair_offsets(head, portrait))
     for _ in range(_SKIN_ROUNDS):
         head = _moved(head, skin_offsets(head, portrait))
-    return _moved(head, tuck_in(head, portrait))
+    head = _moved(head, tuck_in(head, portrait))
+    return _moved(head, mouth_offsets(before, head))
+
+
+def mouth_offsets(before: RiggedHead, after: RiggedHead) -> NDArray[np.float32]:
+    """(V, 3) displacements of the mouth's inside, so that it stays behind jaw and cheeks that have moved inwards."""
+    topology = before.topology
+    inside = topology.regions["innerMouth"] > 0.5
+    if "mouth" in topology.part_names:
+        inside |= topology.part_vertices("mouth")
+    outer = np.flatnonzero(topology.part_vertices("skin") & ~inside)
+    inner = np.flatnonzero(inside)
+    rest = before.vertices.numpy().astype(np.float64)
+    distance, nearest = cKDTree(rest[outer]).query(rest[inner])
+    share = np.clip(1.5 - distance / _MOUTH_REACH, 0, 1)[:, None]
+    new = after.vertices.numpy().astype(np.float64)
+    step = share * (new - rest)[outer[nearest]]
+    nearest = outer[cKDTree(new[outer]).query(new[inner] + step)[1]]
+    normals = vertex_normals(new, topology.faces)[nearest]
+    above = ((new[inner] + step - new[nearest]) * normals).sum(-1) + _MOUTH_SKIN
+    hidden = topology.regions["lips"][nearest] < 0.1  # at the lips the mouth's inside comes to the surface
+    step -= (np.maximum(above, 0) * hidden)[:, None] * normals
+    offsets = np.zeros((topology.num_vertices, 3), np.float32)
+    offsets[inner] = step
+    return offsets
 
 
 def tuck_in(head: RiggedHead, portrait: Portrait) -> NDArray[np.float32]:

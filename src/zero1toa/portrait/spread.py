@@ -33,9 +33,9 @@ def spread_over_mesh(
     weight: NDArray[np.floating],
     laplacian: sparse.csr_matrix,
     default: NDArray[np.floating],
+    toward_default: float | NDArray[np.floating] = _TOWARD_DEFAULT,
     *,
     keep: float = _KEEP,
-    toward_default: float = _TOWARD_DEFAULT,
 ) -> NDArray[np.float64]:
     """Harmonic interpolation: values (V, C) kept where weight (V,) is high, smooth in between and beyond.
 
@@ -43,9 +43,10 @@ def spread_over_mesh(
     known value and of the default against 1 for each edge: less of the first is smoother, more of the second reaches
     less far.
     """
+    toward = np.broadcast_to(toward_default, len(values))[:, None]
     system = laplacian + sparse.diags(keep * weight + toward_default)
     solve = splu(system.tocsc())
-    right = keep * weight[:, None] * values + toward_default * default
+    right = keep * weight[:, None] * values + toward * default
     return np.stack([solve.solve(right[:, c]) for c in range(values.shape[1])], -1)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates, median_filter
+from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates, median_filter, minimum_filter
 from scipy.spatial import cKDTree
 
 from ..heads import HeadTopology, RiggedHead, arkit
@@ -41,12 +41,16 @@ _EYE_RING = 0.014  # metres around the lids
 _SHADOW = (0.95, 0.75)  # brightness over the median there: clear skin, and lash or shadow, which a blink must not move
 _DARKEST = 1e-3  # brightness of skin under a black bar or in a black picture
 _LEAST_EYE_VERTICES = 3
+_STEP, _STEP_REACH = 0.012, 7  # metres of depth, and px of the window in which it makes an edge of what hides
 _SPECK, _SPECK_CONTRAST = 3, 0.05  # px of the median; distance in sRGB from it at which a pixel of skin is a speck
 _GRAZING_BLUR = 2.0  # px
-_PORES = 5.0  # px at 512; what is coarser is tone, not texture
+_PORES, _FOLDS = 4.0, 9.0  # px at 512; what is coarser is tone, not texture
+_PORE_GAIN = 0.5  # cheeks are rougher than neck and temples
+_BEHIND_SHADE = 0.85  # brightness of unseen neck over the face's
+_TOWARD_DEFAULT, _TOWARD_SKIN = 1e-6, 0.01  # weights of those defaults, against 1 for each edge
 _LEVEL = 12.0  # how much more flows along a level edge of neck and shoulders than along a steep one
-_MOST_RATIO, _DARKEST_RATIO = 0.9, 0.03  # of the two sides' light, as a logarithm; brightness below which it is noise
-_LIGHT_KEEP, _LIGHT_EVEN = 0.3, 0.001  # weights of a known ratio and of an even light, against 1 for each edge
+_MOST_RATIO, _DARKEST_RATIO = 0.7, 0.03  # of the two sides' light, as a logarithm; brightness below which it is noise
+_LIGHT_KEEP, _LIGHT_EVEN = 0.3, 0.003  # weights of a known ratio and of an even light, against 1 for each edge
 _OWN_COLOR_PARTS = (
     "teethUpper",
     "teethLower",
@@ -86,6 +90,7 @@ class PhotoSurface:
         self.lids = smooth_step(blink.norm(dim=-1).amax(0).numpy(), *_LID_MOTION)  # (V,) how far a blink moves the skin
         inner = gaussian_filter((portrait.alpha > 0.9).astype(np.float32), _MATTE_EDGE)
         self._trust = np.clip(2 * inner - 1, 0, 1)
+        self._trust *= self._away_from_steps()
         self._skin_trust = self._trust * self._away_from_part_edges()
 
     def seen(
@@ -141,10 +146,17 @@ class PhotoSurface:
         edge[:, 1:] |= skin[:, 1:] != skin[:, :-1]
         return np.clip(distance_transform_edt(~edge) / _PART_EDGE - 0.5, 0, 1)
 
+    def _away_from_steps(self) -> NDArray[np.float64]:
+        """(H, W) 0 just behind something nearer: the fit is good to some pixels, and there it would show the nearer."""
+        nearest = minimum_filter(self.buffers.depth, _STEP_REACH)
+        with np.errstate(invalid="ignore"):  # infinity less infinity where nothing is
+            return np.where(self.buffers.depth - nearest > _STEP, 0.0, 1.0)
+
     def colors(self, points: SurfacePoints) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Colours (N, 3) of surface points, from the photo where it shows them, and the photo's confidence (N,)."""
-        faces, mirror = self.topology.faces, self.topology.mirror
-        skin = self.topology.part_faces("skin")[points.triangle]
+        topology = self.topology
+        faces, mirror = topology.faces, topology.mirror
+        skin = topology.part_faces("skin")[points.triangle]
         lid = points.interpolate(self.lids[:, None], faces)[:, 0]
         tolerance = _DEPTH_TOLERANCE + lid * (_LID_DEPTH_TOLERANCE - _DEPTH_TOLERANCE)
         place = points.interpolate(self.vertices, faces)
@@ -160,7 +172,11 @@ class PhotoSurface:
         second = second * ~own * (1 - lid) * (1 - first)
         mirrored = mirrored * points.interpolate(self.mirror_gain, faces)
         filled = points.interpolate(self.vertex_colors, faces)
-        filled[skin] += self._skin_grain(self.around(points)[skin])
+        clothed = points.interpolate(topology.regions["shoulders"][:, None], faces)[:, 0]
+        places = self.around(points)
+        for grain, share in ((self._skin_grain, _PORE_GAIN * (1 - clothed) * (1 - lid)), (self._cloth_grain, clothed)):
+            some = skin & (share > 0)
+            filled[some] += share[some, None] * grain(places[some])
         rest = 1 - first - second
         mix = first[:, None] * seen + second[:, None] * mirrored + rest[:, None] * filled
         return mix.clip(0, 1).astype(np.float32), confidence.astype(np.float32)
@@ -193,12 +209,19 @@ class PhotoSurface:
         cheeks = self.topology.regions["face"] - np.maximum(self.near_lids, self.lids)
         for name in ("lips", "nose", "browLeft", "browRight"):
             cheeks = cheeks - self.topology.regions[name]
+        return self._grain(cheeks > 0.5, _PORES)
+
+    @cached_property
+    def _cloth_grain(self) -> Grain:
+        """Weave and folds of the clothes on the shoulders."""
+        return self._grain(self.topology.regions["shoulders"] > 0.5, _FOLDS)
+
+    def _grain(self, vertices: NDArray[np.bool_], coarsest: float) -> Grain:
         drawn = self.buffers.face
-        region = np.where(drawn >= 0, cheeks[self.topology.faces].min(1)[drawn], 0) > 0.5
+        region = (drawn >= 0) & vertices[self.topology.faces].all(1)[drawn] & (self._skin_trust > 0.9)
         return Grain(
-            self._pictures[0], region & (self._skin_trust > 0.9),
-            metres_per_pixel=metres_per_pixel(self.portrait.camera, self.vertices),
-            coarsest=_PORES * len(drawn) / 512, period=2 * np.pi * self.scalp_radius,
+            self._pictures[0], region, metres_per_pixel=metres_per_pixel(self.portrait.camera, self.vertices),
+            coarsest=coarsest * len(drawn) / 512, period=2 * np.pi * self.scalp_radius,
         )  # fmt: skip
 
     @cached_property
@@ -250,7 +273,7 @@ class PhotoSurface:
         weight *= 1 - self.near_lids * smooth_step(known.mean(1) / self._brightness_around_eyes, *_SHADOW)
         weight *= 1 - topology.regions["scalp"]  # hair has its own way behind the outline
         own = default_colors(topology) * self._mouth_shade[:, None]
-        spread = spread_over_mesh(known, weight * skin, self._skin_laplacian, own)
+        spread = spread_over_mesh(known, weight * skin, self._skin_laplacian, *self._unseen_skin(own))
         clear = skin & (confidence > _CLEAR)
         if clear.any():  # the inside of the mouth is lit like the face, and grey in a grey picture
             own *= np.clip(np.median(seen[clear], axis=0).mean() / default_colors(topology)[skin].mean(), *_MOUTH_LIGHT)
@@ -259,6 +282,17 @@ class PhotoSurface:
         for eye in ("eyeLeft", "eyeRight"):
             self._fill_eye(own, topology.part_vertices(eye), seen, confidence)
         return np.where(skin[:, None], spread, own).clip(0, 1).astype(np.float32)
+
+    def _unseen_skin(self, default: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(V, 3) and (V,): what skin far from all that is seen tends to, and how strongly; not so clothed shoulders."""
+        topology = self.topology
+        seen, confidence = self.vertices_seen
+        clear = topology.part_vertices("skin") & (topology.regions["face"] > 0.5) & (confidence > _CLEAR)
+        if not clear.any():
+            return default, np.full(len(default), _TOWARD_DEFAULT)
+        bare = 1 - topology.regions["shoulders"]
+        tone = _BEHIND_SHADE * np.median(seen[clear], axis=0)
+        return np.broadcast_to(tone, default.shape), _TOWARD_DEFAULT + _TOWARD_SKIN * bare
 
     @cached_property
     def near_lids(self) -> NDArray[np.float64]:
