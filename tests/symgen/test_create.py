@@ -103,8 +103,8 @@ def test_presets_name_themselves():
 def test_what_holds_a_splat_depends_on_where_it_is(demo_portrait):
     head = personal_head(demo_portrait)
     surface = PhotoSurface(demo_portrait, head)
-    splats, _ = initial_splats(head, surface, 20_000, np.random.default_rng(0))
-    limits = splat_limits(splats, head.topology, surface.lids)
+    splats, _, loose = initial_splats(head, surface, 20_000, np.random.default_rng(0))
+    limits = splat_limits(splats, head.topology, surface.lids, loose)
 
     def on(name, part=False):
         share = head.topology.part_faces(name) if part else head.topology.regions[name][head.topology.faces].mean(1)
@@ -119,6 +119,7 @@ def test_what_holds_a_splat_depends_on_where_it_is(demo_portrait):
     assert limits.scale_loss(splats) < 1e-9
     assert limits.color.min() < 0.2
     assert (limits.color[on("shoulders")] == 1).all()
+    assert (limits.reach >= torch.as_tensor(loose)).all()
     half = torch.arange(0, len(limits.color), 2)
     assert all(torch.equal(a, b[half]) for a, b in zip(limits.of(half), limits, strict=True))
 
@@ -126,7 +127,7 @@ def test_what_holds_a_splat_depends_on_where_it_is(demo_portrait):
 def test_the_photo_counts_where_splats_can_show_it_and_the_texture_is_sure(demo_portrait):
     head = personal_head(demo_portrait)
     surface = PhotoSurface(demo_portrait, head)
-    splats, _ = initial_splats(head, surface, 20_000, np.random.default_rng(0))
+    splats, _, _ = initial_splats(head, surface, 20_000, np.random.default_rng(0))
     sample = photo_sample(Reference(demo_portrait, head, lift_texture(surface, 256)), splats, 96)
     assert sample.image.shape == (96, 96, 3)
     assert (sample.image <= sample.alpha[..., None] + 1e-5).all()

@@ -49,8 +49,8 @@ class ReprojectionState:
     """A person's head and texture."""
 
     head: RiggedHead
-    large: NDArray[np.float32]  # (S, S, 4) colours and confidence
-    small: NDArray[np.float32]  # (S / 2, S / 2, 4)
+    large: NDArray[np.float32]  # (S, S, 5) colours, confidence and alpha, see `HeadTexture.channels`
+    small: NDArray[np.float32]  # (S / 2, S / 2, 5)
 
 
 class ReprojectionPrior:
@@ -121,8 +121,8 @@ def _draw(state: ReprojectionState, drive: Drive) -> tuple[Tensor, Tensor, Tenso
         values, cover = zip(*threads.map(one, changes))
     shown = np.searchsorted(changes, range(len(posed)), side="right") - 1
     drawn = torch.from_numpy(np.stack(values)[shown]).permute(0, 3, 1, 2)
-    alpha = torch.from_numpy(np.stack(cover)[shown])[:, None]
-    return drawn[:, :3] * alpha, alpha, drawn[:, 3:] * alpha
+    drawn = drawn * torch.from_numpy(np.stack(cover)[shown])[:, None]
+    return drawn[:, :3], drawn[:, 4:], drawn[:, 3:4]
 
 
 def _same(drive: Drive, first: int, second: int) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from ..errors import InputError
 from ..files import output_directory
 from ..heads import RiggedHead, load_head
 from ..heads.texture_render import render_texture
-from ..portrait.hair import hair_offsets
+from ..portrait.outline import refine_geometry
 from ..portrait.portrait import Portrait
 from ..portrait.surface import PhotoSurface
 from ..portrait.texture import lift_texture
@@ -77,8 +76,8 @@ def create_avatar(
     head = personal_head(portrait)
     surface = PhotoSurface(portrait, head)
     with progress.stage("placing splats"):
-        splats, confidence = initial_splats(head, surface, config.splats, rng)
-    if (confidence > _KNOWN).mean() < _LEAST_SHOWN:
+        first = initial_splats(head, surface, config.splats, rng)
+    if (first.confidence > _KNOWN).mean() < _LEAST_SHOWN:
         raise InputError("The photo shows too little of the person to make an avatar of; use one without transparency.")
     with progress.stage("lifting the photo"):
         reference = Reference(portrait, head, lift_texture(surface, config.texture_size))
@@ -87,9 +86,9 @@ def create_avatar(
         prior,
         config,
         plan_clips(config.curriculum, head, portrait.camera, config.size, rng),
-        photo_sample(reference, splats, config.size),
-        splats,
-        splat_limits(splats, head.topology, surface.lids),
+        photo_sample(reference, first.splats, config.size),
+        first.splats,
+        splat_limits(first.splats, head.topology, surface.lids, first.loose),
         generator,
         kept,
     )
@@ -126,13 +125,11 @@ def create_avatar(
 
 
 def personal_head(portrait: Portrait) -> RiggedHead:
-    """The fitted person's head with the hair's volume."""
+    """The fitted person's head with the photo's outline and the hair's volume."""
     model = load_head(portrait.head)
     if len(portrait.identity) > model.num_identity:
         raise InputError(f"The fit has more identity coefficients than head '{portrait.head}'; fit the photo again.")
-    head = model.personalize(torch.as_tensor(portrait.identity, dtype=torch.float32))
-    offsets = torch.as_tensor(hair_offsets(head, portrait))
-    return replace(head, vertices=head.vertices + offsets)
+    return refine_geometry(model.personalize(torch.as_tensor(portrait.identity, dtype=torch.float32)), portrait)
 
 
 def photo_sample(reference: Reference, splats: Gaussians, size: int) -> Sample:
@@ -149,12 +146,11 @@ def photo_sample(reference: Reference, splats: Gaussians, size: int) -> Sample:
         vertices = head.pose(expression, pose)
         world = to_world(splats, vertices, torch.as_tensor(head.topology.faces))
         alpha = rasterize(*world, portrait.camera).alpha.numpy()
-    known, cover = render_texture(
-        vertices.numpy(), head.topology, reference.texture.confidence[..., None], portrait.camera
-    )
+    drawn, cover = render_texture(vertices.numpy(), head.topology, reference.texture.channels, portrait.camera)
+    known, mesh = drawn[..., 3] * cover, drawn[..., 4] * cover
     covered = binary_dilation(alpha > _COVERED, iterations=_REACH)
     counts = np.where(((portrait.alpha > _MATTE_NONE) & ~covered) | ~portrait.valid, 0.0, 1.0).astype(np.float32)
-    sure = _LEAST_PHOTO + (1 - _LEAST_PHOTO) * (known[..., 0] * cover + (1 - cover))
+    sure = _LEAST_PHOTO + (1 - _LEAST_PHOTO) * (known + 1 - mesh)
     return Sample(
         torch.tensor(_resize(portrait.foreground * portrait.alpha[..., None], size)),
         torch.tensor(_resize(portrait.alpha, size)),

@@ -47,7 +47,9 @@ class Limits(NamedTuple):
         return scale_loss(splats, self.size)
 
 
-def splat_limits(splats: Gaussians, topology: HeadTopology, lids: NDArray[np.floating]) -> Limits:
+def splat_limits(
+    splats: Gaussians, topology: HeadTopology, lids: NDArray[np.floating], loose: NDArray[np.floating]
+) -> Limits:
     """Limits by part and region of the head, wide enough for where the Gaussians start.
 
     Eyes, teeth and lashes keep their shape, or they would come through lids and lips; so do lips and lids, or they
@@ -58,6 +60,7 @@ def splat_limits(splats: Gaussians, topology: HeadTopology, lids: NDArray[np.flo
         splats: N Gaussians.
         topology: of the head.
         lids: (V,) how far a vertex is lid, in [0, 1].
+        loose: (N,) triangle scales by which a Gaussian's reach is wider, as that of hair off the head.
     """
     faces = topology.faces
     skin = topology.part_faces("skin")
@@ -75,6 +78,6 @@ def splat_limits(splats: Gaussians, topology: HeadTopology, lids: NDArray[np.flo
     return Limits(
         color,
         geometry,
-        torch.maximum(POSITION_THRESHOLD * factor, start),
+        torch.maximum(POSITION_THRESHOLD * factor + torch.as_tensor(loose), start),
         torch.maximum(SCALE_THRESHOLD * factor, largest),
     )
