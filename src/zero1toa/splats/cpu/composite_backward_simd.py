@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zero1toa.splats.cpu import layout as L
-from zero1toa.splats.cpu.blocks import BLOCKS, LOG2_ALPHA_MIN, ONE, ZERO, centres_of, exponent, lines_of
+from zero1toa.splats.cpu.blocks import BLOCKS, LOG2_ALPHA_MIN, ONE, ZERO, exponent, offsets_in_tile
 from zero1toa.splats.cpu.intrinsics import next_number, prefetch
 from zero1toa.splats.cpu.jit import inlined, kernel
 from zero1toa.splats.cpu.simd import (
@@ -37,9 +37,12 @@ _AHEAD = 12
 """Pairs between asking for a record and using it."""
 
 # Planes of the state of a block. REST is what the Gaussians further back and the background still add to the loss.
-_X, _Y, _RUNNING, _REST, _GRAD_RED, _GRAD_GREEN, _GRAD_BLUE, _GRAD_DEPTH = range(0, 8 * LANES, LANES)
-_BLOCK_STATE = 8 * LANES
-_SPACE = BLOCKS * _BLOCK_STATE
+_RUNNING, _REST, _GRAD_RED, _GRAD_GREEN, _GRAD_BLUE, _GRAD_DEPTH = range(0, 6 * LANES, LANES)
+_BLOCK_STATE = 6 * LANES
+# After the states of the blocks, what is to be added for each block to the offsets of a Gaussian.
+_BLOCK_A = BLOCKS * _BLOCK_STATE
+_BLOCK_B = _BLOCK_A + LANES
+_SPACE = _BLOCK_B + LANES
 
 
 @inlined
@@ -50,9 +53,6 @@ def _start(  # type: ignore[no-untyped-def]
     height, width = alpha.shape
     for block in range(BLOCKS):
         here = spot + block * _BLOCK_STATE
-        x, y = centres_of(block)
-        store(space, here + _X, x)
-        store(space, here + _Y, y)
         i, j = top + (block // QUAD) * QUAD, left + (block % QUAD) * QUAD
         if i + QUAD <= height and j + QUAD <= width:
             start = i * width + j
@@ -88,18 +88,22 @@ def _start(  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _replay(space, spot, todo, record, across, down, sums, place):  # type: ignore[no-untyped-def]
+def _replay(space, spot, todo, record, left, top, sums, place):  # type: ignore[no-untyped-def]
     """Replays one Gaussian in the blocks whose bits are set, and writes what flows back to it."""
-    xx, xy, yy = record[L.WHITEN_XX], record[L.WHITEN_XY], record[L.WHITEN_YY]
+    offset_a, offset_b, block_a, block_b = offsets_in_tile(record, left, top)
+    store(space, spot + _BLOCK_A, block_a)
+    store(space, spot + _BLOCK_B, block_b)
     log2_opacity = record[L.LOG2_OPACITY]
     red, green, blue, depth = record[L.RED], record[L.GREEN], record[L.BLUE], record[L.DEPTH]
     nothing = spread(ZERO)
     w_red, w_green, w_blue, w_depth = nothing, nothing, nothing, nothing
     v, va, vb, vaa, vab, vbb = nothing, nothing, nothing, nothing, nothing, nothing
     while todo != 0:
-        here = spot + lowest_bit(todo) * _BLOCK_STATE
+        block = lowest_bit(todo)
         todo &= todo - 1
-        a, b, power = exponent(load(space, here + _X), load(space, here + _Y), xx, xy, yy, across, down, log2_opacity)
+        here = spot + block * _BLOCK_STATE
+        a, b = offset_a + space[spot + _BLOCK_A + block], offset_b + space[spot + _BLOCK_B + block]
+        power = exponent(a, b, log2_opacity)
         raw = exp2(power)
         alpha = select(power >= LOG2_ALPHA_MIN, smaller(raw, L.ALPHA_MAX), ZERO)
         before = load(space, here + _RUNNING)
@@ -127,7 +131,7 @@ def _replay(space, spot, todo, record, across, down, sums, place):  # type: igno
         vaa = fma(along_a, a, vaa)
         vab = fma(along_a, b, vab)
         vbb = fma(along_b, b, vbb)
-    store_sums(sums, place, (w_red, w_green, w_blue, w_depth, v, va, vb, vaa, vab, vbb))
+    store_sums(sums, place, (w_red, w_green, w_blue, w_depth, v, va, vb, vaa, vab, vbb, nothing, nothing))
 
 
 @kernel
@@ -145,7 +149,7 @@ def composite_backward(
     grad_image: Floats,  # (H, W, 3) gradient of the loss to the image
     grad_alpha: Floats,  # (H, W)
     grad_depth: Floats,  # (H, W)
-    sums: Floats,  # (P, GRADIENT) out: by slot, what flows back from one tile to one Gaussian; lines of cache
+    sums: Floats,  # (P, GRADIENT) out: by slot, what flows back from one tile to one Gaussian
 ) -> None:
     """Fills `sums` for every pair, with zeros for the pairs behind a finished tile."""
     columns = (alpha.shape[1] + L.TILE - 1) // L.TILE
@@ -163,10 +167,8 @@ def composite_backward(
             prefetch(records, pairs[ahead] & L.GAUSSIAN_BITS)
             prefetch(sums, pair_slot[ahead])
             record = records[pairs[k] & L.GAUSSIAN_BITS]
-            across, down = lines_of(record, left, top)
-            _replay(
-                space, spot, np.int64(masks[k]), record, across, down, flat_sums, np.int64(pair_slot[k]) * L.GRADIENT
-            )
+            place = np.int64(pair_slot[k]) * L.GRADIENT
+            _replay(space, spot, np.int64(masks[k]), record, left, top, flat_sums, place)
         for k in range(end, starts[tile + 1]):
-            store(flat_sums, np.int64(pair_slot[k]) * L.GRADIENT, spread(ZERO))
+            sums[pair_slot[k]] = ZERO
         tile = next_number(turn)

@@ -18,7 +18,7 @@ from zero1toa.splats.cpu.blocks import (
     ZERO,
     centres_of,
     exponent,
-    lines_of,
+    offsets_in_tile,
     touched_blocks,
 )
 from zero1toa.splats.cpu.intrinsics import next_number, prefetch
@@ -51,15 +51,15 @@ BATCH = 32
 _AHEAD = 12
 """Pairs between asking for a record and using it."""
 
-# Where things stand in a thread's work space, counted in float32: the records of the batch, then for each block the
-# planes of its state. RUNNING goes on falling where CLEAR, the transmittance in the picture, has stopped.
-_STATE = BATCH * L.RECORD
+# Where things stand in a thread's work space, counted in float32: for each Gaussian of the batch a line of cache with
+# its record and four with its offsets, see `offsets_in_tile`; then for each block the planes of its state. RUNNING goes
+# on falling where CLEAR, the transmittance in the picture, has stopped.
+_RECORD, _OFFSET_A, _OFFSET_B, _BLOCK_A, _BLOCK_B = range(0, 5 * LANES, LANES)
+_ENTRY = 5 * LANES
+_STATE = BATCH * _ENTRY
 _RUNNING, _CLEAR, _RED, _GREEN, _BLUE, _DEPTH = range(0, 6 * LANES, LANES)
 _BLOCK_STATE = 6 * LANES
 _SPACE = _STATE + BLOCKS * _BLOCK_STATE
-
-# In the copies of a batch's records, the centre is replaced by what depends on the tile.
-_ACROSS, _DOWN = L.X, L.Y
 
 
 @inlined
@@ -84,33 +84,25 @@ def _start(space, spot, left, top, width, height):  # type: ignore[no-untyped-de
 def _blend(space, spot, block, todo):  # type: ignore[no-untyped-def]
     """Adds the Gaussians whose bits are set to a block; returns whether some pixel of it can take more."""
     here = spot + _STATE + block * _BLOCK_STATE
-    x, y = centres_of(block)
     running, clear = load(space, here + _RUNNING), load(space, here + _CLEAR)
     red, green = load(space, here + _RED), load(space, here + _GREEN)
     blue, depth = load(space, here + _BLUE), load(space, here + _DEPTH)
     while todo != 0:
-        record = spot + lowest_bit(todo) * L.RECORD
+        entry = spot + lowest_bit(todo) * _ENTRY
         todo &= todo - 1
-        _, _, power = exponent(
-            x,
-            y,
-            space[record + L.WHITEN_XX],
-            space[record + L.WHITEN_XY],
-            space[record + L.WHITEN_YY],
-            space[record + _ACROSS],
-            space[record + _DOWN],
-            space[record + L.LOG2_OPACITY],
-        )
+        a = load(space, entry + _OFFSET_A) + space[entry + _BLOCK_A + block]
+        b = load(space, entry + _OFFSET_B) + space[entry + _BLOCK_B + block]
+        power = exponent(a, b, space[entry + L.LOG2_OPACITY])
         alpha = select(power >= LOG2_ALPHA_MIN, smaller(exp2(power), L.ALPHA_MAX), ZERO)
         after = running * (ONE - alpha)
         drawn = after > L.TRANSMITTANCE_MIN
         weight = select(drawn, alpha * running, ZERO)
         clear = select(drawn, after, clear)
         running = after
-        red = fma(weight, space[record + L.RED], red)
-        green = fma(weight, space[record + L.GREEN], green)
-        blue = fma(weight, space[record + L.BLUE], blue)
-        depth = fma(weight, space[record + L.DEPTH], depth)
+        red = fma(weight, space[entry + L.RED], red)
+        green = fma(weight, space[entry + L.GREEN], green)
+        blue = fma(weight, space[entry + L.BLUE], blue)
+        depth = fma(weight, space[entry + L.DEPTH], depth)
     open_ = running > L.TRANSMITTANCE_MIN
     store(space, here + _RUNNING, select(open_, running, ZERO))
     store(space, here + _CLEAR, clear)
@@ -187,11 +179,14 @@ def composite(
                 prefetch(records, pairs[min(k + j + _AHEAD, stop - 1)] & L.GAUSSIAN_BITS)
                 index = pairs[k + j] & L.GAUSSIAN_BITS
                 record = records[index]
-                across, down = lines_of(record, left, top)
-                store(space, spot + j * L.RECORD, load(flat, index * L.RECORD))
-                space[spot + j * L.RECORD + _ACROSS] = across
-                space[spot + j * L.RECORD + _DOWN] = down
-                touched = touched_blocks(record, across, down, left, top)
+                entry = spot + j * _ENTRY
+                a, b, block_a, block_b = offsets_in_tile(record, left, top)
+                store(space, entry + _RECORD, load(flat, index * L.RECORD))
+                store(space, entry + _OFFSET_A, a)
+                store(space, entry + _OFFSET_B, b)
+                store(space, entry + _BLOCK_A, block_a)
+                store(space, entry + _BLOCK_B, block_b)
+                touched = touched_blocks(record, left, top)
                 lists = set_bits(lists, touched, np.int32(1 << j))
                 if keep:
                     masks[k + j] = bits(touched) & alive
