@@ -45,8 +45,9 @@ from zero1toa.splats.cpu.simd import (
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
 
-BATCH = 32
-"""Gaussians that are sorted into blocks at a time: one for each bit of a word."""
+WORD = 32
+BATCH = 2 * WORD
+"""Gaussians that are sorted into blocks at a time: one for each bit of two words."""
 
 _AHEAD = 12
 """Pairs between asking for a record and using it."""
@@ -81,6 +82,18 @@ def _start(space, spot, left, top, width, height):  # type: ignore[no-untyped-de
 
 
 @inlined
+def _enter(space, entry, flat, record, index, left, top):  # type: ignore[no-untyped-def]
+    """Writes one Gaussian's line into the batch; returns the mask of the blocks it touches."""
+    a, b, block_a, block_b = offsets_in_tile(record, left, top)
+    store(space, entry + _RECORD, load(flat, index * L.RECORD))
+    store(space, entry + _OFFSET_A, a)
+    store(space, entry + _OFFSET_B, b)
+    store(space, entry + _BLOCK_A, block_a)
+    store(space, entry + _BLOCK_B, block_b)
+    return touched_blocks(record, left, top)
+
+
+@inlined
 def _blend(space, spot, block, todo):  # type: ignore[no-untyped-def]
     """Adds the Gaussians whose bits are set to a block; returns whether some pixel of it can take more."""
     here = spot + _STATE + block * _BLOCK_STATE
@@ -94,9 +107,10 @@ def _blend(space, spot, block, todo):  # type: ignore[no-untyped-def]
         b = load(space, entry + _OFFSET_B) + space[entry + _BLOCK_B + block]
         power = exponent(a, b, space[entry + L.LOG2_OPACITY])
         alpha = select(power >= LOG2_ALPHA_MIN, smaller(exp2(power), L.ALPHA_MAX), ZERO)
-        after = running * (ONE - alpha)
+        taken = alpha * running
+        after = running - taken
         drawn = after > L.TRANSMITTANCE_MIN
-        weight = select(drawn, alpha * running, ZERO)
+        weight = select(drawn, taken, ZERO)
         clear = select(drawn, after, clear)
         running = after
         red = fma(weight, space[entry + L.RED], red)
@@ -164,7 +178,7 @@ def composite(
     flat = records.reshape(-1)
     space = np.empty(_SPACE + LANES, np.float32)
     spot = line_start(space)
-    words = np.empty(BLOCKS + LANES, np.int32)
+    words = np.empty(2 * BLOCKS + LANES, np.int32)
     first_word = line_start(words)
     keep = masks.shape[0] > 0
     tile = next_number(turn)
@@ -174,25 +188,19 @@ def composite(
         k, stop = starts[tile], starts[tile + 1]
         while k < stop and alive != 0:
             count = min(BATCH, stop - k)
-            lists = no_numbers()
-            for j in range(count):
-                prefetch(records, pairs[min(k + j + _AHEAD, stop - 1)] & L.GAUSSIAN_BITS)
-                index = pairs[k + j] & L.GAUSSIAN_BITS
-                record = records[index]
-                entry = spot + j * _ENTRY
-                a, b, block_a, block_b = offsets_in_tile(record, left, top)
-                store(space, entry + _RECORD, load(flat, index * L.RECORD))
-                store(space, entry + _OFFSET_A, a)
-                store(space, entry + _OFFSET_B, b)
-                store(space, entry + _BLOCK_A, block_a)
-                store(space, entry + _BLOCK_B, block_b)
-                touched = touched_blocks(record, left, top)
-                lists = set_bits(lists, touched, np.int32(1 << j))
-                if keep:
-                    masks[k + j] = bits(touched) & alive
-            store(words, first_word, lists)
+            for half in range(2):
+                lists = no_numbers()
+                for j in range(half * WORD, min(half * WORD + WORD, count)):
+                    prefetch(records, pairs[min(k + j + _AHEAD, stop - 1)] & L.GAUSSIAN_BITS)
+                    index = pairs[k + j] & L.GAUSSIAN_BITS
+                    touched = _enter(space, spot + j * _ENTRY, flat, records[index], index, left, top)
+                    lists = set_bits(lists, touched, np.int32(1 << (j - half * WORD)))
+                    if keep:
+                        masks[k + j] = bits(touched) & alive
+                store(words, first_word + half * BLOCKS, lists)
             for block in range(BLOCKS):
-                todo = np.int64(words[first_word + block]) & 0xFFFFFFFF
+                low, high = np.int64(words[first_word + block]), np.int64(words[first_word + BLOCKS + block])
+                todo = (low & 0xFFFFFFFF) | (high << WORD)
                 if (alive >> block) & 1 and todo != 0 and not _blend(space, spot, block, todo):
                     alive &= ALL_BLOCKS ^ (1 << block)
             k += count

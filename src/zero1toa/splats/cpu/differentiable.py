@@ -96,8 +96,8 @@ class _Draw(torch.autograd.Function):
         task, kept = ctx.task, ctx.kept
         tensors, drawn = ctx.saved_tensors[:5], ctx.saved_tensors[5:]
         given = [
-            torch.zeros_like(output) if gradient is None else gradient.to(torch.float32).contiguous()
-            for gradient, output in zip(gradients, drawn)
+            torch.zeros(nothing) if gradient is None else gradient.to(torch.float32).contiguous()
+            for gradient, nothing in zip(gradients, (drawn[0].shape, *2 * [(*drawn[0].shape[:-3], 0, 0)]))
         ]
         count, frames = tensors[0].shape[-2], len(task.cameras)
         results = [torch.empty(frames, *tensor.shape[-dimension:]) for tensor, dimension in zip(tensors, DIMENSIONS)]
