@@ -35,6 +35,11 @@ def draw(tensors: Sequence[Tensor], task: Task) -> Drawn:
     gsplat = _import()
     check_finite(tensors)
     device, frames = tensors[0].device, len(task.cameras)
+    size = (task.cameras[0].height, task.cameras[0].width)
+    front = (frames,) if task.stacked else ()
+    if tensors[0].shape[-2] == 0:
+        nothing = torch.zeros(*front, *size, device=device)
+        return torch.tensor(task.background, device=device).expand(*front, *size, 3), nothing, nothing.clone()
     means, quats, scales, opacities, colors = tensors
     viewmats = torch.tensor(np.stack([camera.viewmat for camera in task.cameras]), dtype=torch.float32, device=device)
     intrinsics = torch.tensor([_intrinsics(camera) for camera in task.cameras], dtype=torch.float32, device=device)
@@ -67,8 +72,6 @@ def draw(tensors: Sequence[Tensor], task: Task) -> Drawn:
     )
     if task.statistics is not None:
         _watch(task.statistics, found, task.cameras)
-    size = (task.cameras[0].height, task.cameras[0].width)
-    front = (frames,) if task.stacked else ()
     drawn = drawn.reshape(*front, *size, 4)
     return drawn[..., :3], alpha.reshape(*front, *size), drawn[..., 3]
 

@@ -442,6 +442,4 @@ def _add_halves(builder: Any, value: Any) -> Any:
 
 def _add_neighbours(builder: Any, one: Any, other: Any) -> Any:
     even = [0, 2, 8, 10, 4, 6, 12, 14]
-    return builder.fadd(
-        _shuffle(builder, one, other, even), _shuffle(builder, one, other, [k + 1 for k in even])
-    )
+    return builder.fadd(_shuffle(builder, one, other, even), _shuffle(builder, one, other, [k + 1 for k in even]))
