@@ -108,15 +108,21 @@ def create(
     config = create_config(preset, seed, guidance, iterations)
     portrait = api.fit(photo, force=force, progress=progress)
     _warn(portrait.warnings, progress)
-    avatar = api.create(
-        portrait,
-        config=config,
-        progress=progress,
-        workspace=work_folder(output),
-        resume=resume,
-        preview=preview,
-        dataset=dataset,
-    )
+    work = work_folder(output)
+    try:
+        avatar = api.create(
+            portrait,
+            config=config,
+            progress=progress,
+            workspace=work,
+            resume=resume,
+            preview=preview,
+            dataset=dataset,
+        )
+    except KeyboardInterrupt:
+        if work.exists():
+            progress.warn(f"The state so far is kept in {work}; the same command with --resume goes on from there.")
+        raise
     avatar.save(output)
     progress.say(f"Wrote {output} ({output.expanduser().stat().st_size / 1e6:.1f} MB)")
     for picture in (preview, dataset):
@@ -182,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"zero1toa: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("zero1toa: stopped; nothing was left half-written, and create goes on with --resume.", file=sys.stderr)
+        print("zero1toa: stopped; nothing was left half-written.", file=sys.stderr)
         return 130
     return 0
 
