@@ -39,7 +39,7 @@ _SHELL_LENGTH, _SHELL_WIDTH = 0.004, 0.0007  # metres, standard deviations
 _SHELL_TURN, _SHELL_LIFT = 0.25, 0.5  # radians by which strands stray, and slope by which the outer ones rise
 _SHELL_FADE = 0.75  # of the opacity that the outermost have lost
 _SHELL_CONTRAST = 0.08  # relative spread of brightness from strand to strand
-_HAIR_EDGE = 3  # px by which the matte is widened before it carves hair: shells have their own soft edge
+_HAIR_EDGE = 3  # px by which the matte is widened before it carves the head: training finds the edge
 _LEAST_OPACITY = 0.005  # of a splat that the matte has carved away; a logit must be finite
 _RELIEF_SHARE = 0.35  # of all splats, at most, for what lies beyond the mesh
 _SLACK = 1.0  # triangle scales that a splat off the mesh may stray from where it began
@@ -191,8 +191,9 @@ def matte_share(
     fade = matte.fade(beyond, metres_per_pixel(surface.portrait.camera, surface.vertices))
     bust = points.interpolate((topology.regions["scalp"] == 0)[:, None], topology.faces)[:, 0]
     near = matte.sample(grey_dilation(matte.alpha, 2 * _HAIR_EDGE + 1), pixels)
-    hair = points.interpolate(topology.regions["scalp"][:, None], topology.faces)[:, 0]
-    return np.where(beyond > 0, 1 - bust * (1 - alpha * fade), alpha + hair * (near - alpha))
+    head = np.maximum.reduce([topology.regions[name] for name in ("scalp", "face", "ears")])
+    spared = points.interpolate(head[:, None], topology.faces)[:, 0]
+    return np.where(beyond > 0, 1 - bust * (1 - alpha * fade), alpha + spared * (near - alpha))
 
 
 def _relief_splats(outside: Relief, surface: PhotoSurface) -> Gaussians:
