@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.ndimage import binary_dilation, binary_opening, distance_transform_edt, gaussian_filter, label
+from scipy.ndimage import binary_dilation, binary_opening, distance_transform_edt, gaussian_filter, label, median_filter
 from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
@@ -20,7 +20,6 @@ from ..camera import Camera
 from ..heads import JOINTS, RiggedHead
 from ..heads.mesh_render import MeshBuffers, farthest_depth, rasterize_mesh
 from .frame import WideMatte, metres_per_pixel
-from .spread import smooth_step
 from .surface import PhotoSurface
 
 _CELL = 2  # px of a cell of the working grid
@@ -40,13 +39,18 @@ _LARGEST = 0.004  # metres, standard deviation of a splat along the sheet
 _FLAT = 0.0008  # metres, standard deviation across it
 _COVER = 0.75  # standard deviation along the sheet over the distance between splats
 _COLOR_EDGE = 60.0  # how much a step in sRGB parts what hangs on the head from what lies on the shoulders
-_SIDES = (0.05, 0.25)  # share of the head's motion below which a cell belongs to the shoulders, above which to the head
+_SIDE = 0.12  # share of the head's motion above which a cell goes with the head, below which with the shoulders
+_SIDE_WINDOW = 9  # cells of a median, so that the two part along a clean line
 _SOLID = 0.6  # matte from which on a colour is the person's own
 _BACK_SHADE, _BACK_BLUR = 0.82, 2.0  # the unseen back: darker, and blurred by cells
 _CALM = 0.0005  # metres; a triangle that no expression moves farther carries what hangs on the head
 _CLOSE = 0.006  # metres; closer than this a point belongs to the nearest triangle, whatever moves it
 _NECK_SHARE = 0.5  # of the head's motion that the neck does not make
 _HOLD_LENGTH = 0.5  # metres that weigh as much as the whole difference between head and shoulders
+_SURE_OUT, _SURE_IN = 0.05, 0.95  # matte of background and person beyond doubt
+_LOCAL = 6.0  # cells; their colours are compared with the mean of that neighbourhood
+_BACKGROUND_LIKE = 0.1  # distance in sRGB from the background below which a cell at the edge may be part of it
+_EDGE_CELLS = 6  # that far in
 _LEAST_CELLS = 12  # smaller specks of the matte are left out
 
 
@@ -86,8 +90,12 @@ def relief(head: RiggedHead, surface: PhotoSurface, matte: WideMatte, most: int,
     middle, squared = _sheets(region, rim, alpha, front.depth, back_depth, size)
     holds = _hold(head, topology.faces)
     colors = _clean_fringe(np.stack([_cells(matte.colors[..., c]) for c in range(3)], -1), alpha)
+    doubtful, local = _mistaken(surface, matte, alpha)
+    colors[doubtful] = local[doubtful]
     held = _poisson(region, rim, np.where(rim, holds[front.face], 0.0), None, 0.0, colors)
-    held = smooth_step(held, *_SIDES) + rim * holds[front.face]
+    known = np.where(rim, holds[front.face], held) > _SIDE
+    row, column = distance_transform_edt(~(region | rim), return_distances=False, return_indices=True)
+    held = median_filter(known[row, column] * 1.0, _SIDE_WINDOW)
     drawn = region | (rim & ~(topology.regions["face"][topology.faces].mean(1) > 0.5)[front.face])
     slope = np.hypot(*_gradient(np.sqrt(squared), region | rim)) / size
     copies = np.clip(np.ceil(slope / _STEEPEST), 1, _MOST_COPIES)[drawn].astype(int)
@@ -103,7 +111,7 @@ def relief(head: RiggedHead, surface: PhotoSurface, matte: WideMatte, most: int,
         points, step_x, step_y = _lift(camera, middle, squared, region | rim, side, rows, columns, jitter)
         axes, scales = _footprints(step_x, step_y, -side * camera.viewmat[2, :3], crowd)
         opacity = alpha[rows, columns].astype(np.float32)
-        trust = opacity * (side < 0)
+        trust = opacity * (side < 0) * ~doubtful[rows, columns]
         carrier = _carriers(head, surface, points, held[rows, columns])
         sheets.append(Relief(points, axes, scales, picture[rows, columns].astype(np.float32), opacity, trust, carrier))
     return Relief(*(np.concatenate(parts) for parts in zip(*sheets, strict=True)))
@@ -137,6 +145,23 @@ def _connected(region: NDArray[np.bool_], covered: NDArray[np.bool_]) -> NDArray
     touching = np.unique(parts[binary_dilation(covered) & region])
     count = np.bincount(parts.ravel(), minlength=number + 1)
     return np.isin(parts, [t for t in touching if t and count[t] >= _LEAST_CELLS])
+
+
+def _mistaken(
+    surface: PhotoSurface, matte: WideMatte, alpha: NDArray[np.float32]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Cells near the matte's edge with the colour of the background beside them and not the person's: (H, W), and that
+    of the person near by, (H, W, 3)."""
+    image = np.pad(surface.portrait.image, ((matte.margin,) * 2, (matte.margin,) * 2, (0, 0)), mode="edge")
+    colors = np.stack([_cells(image[..., c]) for c in range(3)], -1)
+    photo = _cells(np.asarray(matte.beyond == 0, np.float32)) > 0.5
+    away = []
+    for sure in ((alpha < _SURE_OUT) & photo, alpha > _SURE_IN):
+        weight = np.maximum(gaussian_filter(sure.astype(np.float64), _LOCAL), 1e-6)
+        local = np.stack([gaussian_filter(colors[..., c] * sure, _LOCAL) / weight for c in range(3)], -1)
+        away.append(np.where(weight > 1e-3, np.linalg.norm(colors - local, axis=-1), np.inf))
+    edge = distance_transform_edt(alpha > 0.3) < _EDGE_CELLS
+    return edge & (away[0] < _BACKGROUND_LIKE) & (away[0] < 0.5 * away[1]), local
 
 
 def _without_slivers(region: NDArray[np.bool_], front: MeshBuffers, surface: PhotoSurface) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from scipy.ndimage import grey_dilation
 from .frame import WideMatte, metres_per_pixel
 from .surface import PhotoSurface, SurfacePoints
 
-_HAIR_EDGE = 3  # px by which the matte is widened before it carves hair: shells have their own soft edge
+_HAIR_EDGE = 3  # px by which the matte is widened before it carves the head: training finds the edge
 
 
 def matte_share(
@@ -26,5 +26,6 @@ def matte_share(
     fade = matte.fade(beyond, metres_per_pixel(surface.portrait.camera, surface.vertices))
     bust = points.interpolate((topology.regions["scalp"] == 0)[:, None], topology.faces)[:, 0]
     near = matte.sample(grey_dilation(matte.alpha, 2 * _HAIR_EDGE + 1), pixels)
-    hair = points.interpolate(topology.regions["scalp"][:, None], topology.faces)[:, 0]
-    return np.where(beyond > 0, 1 - bust * (1 - alpha * fade), alpha + hair * (near - alpha))
+    head = np.maximum.reduce([topology.regions[name] for name in ("scalp", "face", "ears")])
+    spared = points.interpolate(head[:, None], topology.faces)[:, 0]
+    return np.where(beyond > 0, 1 - bust * (1 - alpha * fade), alpha + spared * (near - alpha))

@@ -15,15 +15,16 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinat
 from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
-from ..heads import RiggedHead
+from ..heads import HeadTopology, RiggedHead
 from ..heads.mesh_render import rasterize_mesh, vertex_normals
 from .hair import hair_offsets, scalp_freedom, smooth_normals
 from .portrait import Portrait
-from .spread import mesh_laplacian
+from .spread import mesh_laplacian, smooth_step
 
 _HAIR_ROUNDS = 2  # the second round mends what smoothing left of the first
 _SKIN_ROUNDS = 2
 _DEEPEST, _TUCK_STEP = 0.04, 0.001  # metres by which scalp is tucked in at most, and the step of the search
+_FEATURES_HOLD = (0.008, 0.025)  # metres from eyes, nose and mouth within which nothing is tucked, beyond which all
 _MOUTH_REACH = 0.02  # metres under the skin at which the mouth's inside follows it by half
 _MOUTH_SKIN = 0.002  # metres of skin that must lie over the mouth's inside
 _TUCKED = ("scalp", "neck", "shoulders")
@@ -79,14 +80,17 @@ def mouth_offsets(before: RiggedHead, after: RiggedHead) -> NDArray[np.float32]:
 def tuck_in(head: RiggedHead, portrait: Portrait) -> NDArray[np.float32]:
     """(V, 3) displacements at rest, metres, inwards, of what would stand before the photo's background.
 
-    Scalp, neck and shoulders only: ears are too thin to be moved along their normals.
+    Not the ears, which are too thin to be moved along their normals, and not the features.
     """
     topology, camera = head.topology, portrait.camera
     expression = torch.as_tensor(portrait.expression, dtype=torch.float32)
     pose = torch.as_tensor(portrait.pose, dtype=torch.float32)
     posed = head.pose(expression, pose).numpy().astype(np.float64)
-    free = np.maximum.reduce([topology.regions[name] for name in _TUCKED]) * topology.part_vertices("skin")
-    free = np.minimum(1, 1.5 * free.astype(np.float64))
+    free = np.maximum.reduce([topology.regions[name] for name in _TUCKED])
+    features = cKDTree(head.vertices.numpy()[_pinned(topology)])
+    apart = features.query(head.vertices.numpy())[0]
+    jaw = topology.regions["face"] * smooth_step(apart, *_FEATURES_HOLD)
+    free = np.minimum(1, 1.5 * np.maximum(free, jaw) * topology.part_vertices("skin"))
     moving = free > 0.05
     laplacian = mesh_laplacian(topology.faces[topology.part_faces("skin")], topology.num_vertices)
     normals = smooth_normals(posed, topology.faces, laplacian)
@@ -131,7 +135,7 @@ def skin_offsets(head: RiggedHead, portrait: Portrait) -> NDArray[np.float32]:
         np.add.at(weight, where, share)
         np.add.at(target, where, share * value)
     skin = topology.part_vertices("skin")
-    pinned = np.maximum.reduce([topology.regions[name] for name in _PINNED]) > 0.1
+    pinned = _pinned(topology)
     scalp = scalp_freedom(topology)
     hold = _DAMPING + _PIN * (pinned | ~skin) + _SCALP_PIN * scalp
     target[pinned | ~skin] = 0
@@ -141,6 +145,11 @@ def skin_offsets(head: RiggedHead, portrait: Portrait) -> NDArray[np.float32]:
     moved = np.stack([solver.solve(target[:, axis]) for axis in range(3)], -1)
     moved[pinned | ~skin] = 0
     return moved.astype(np.float32)
+
+
+def _pinned(topology: HeadTopology) -> NDArray[np.bool_]:
+    """(V,) eyes, nose and mouth, which the landmarks hold."""
+    return np.maximum.reduce([topology.regions[name] for name in _PINNED]) > 0.1
 
 
 def _moved(head: RiggedHead, offsets: NDArray[np.float32]) -> RiggedHead:
