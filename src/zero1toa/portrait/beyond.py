@@ -19,7 +19,9 @@ from scipy.spatial import cKDTree
 from ..camera import Camera
 from ..heads import JOINTS, RiggedHead
 from ..heads.mesh_render import MeshBuffers, farthest_depth, rasterize_mesh
+from .curtain import hang_behind
 from .frame import WideMatte, metres_per_pixel
+from .grain import Grain
 from .surface import PhotoSurface
 
 _CELL = 2  # px of a cell of the working grid
@@ -47,10 +49,9 @@ _CALM = 0.0005  # metres; a triangle that no expression moves farther carries wh
 _CLOSE = 0.006  # metres; closer than this a point belongs to the nearest triangle, whatever moves it
 _NECK_SHARE = 0.5  # of the head's motion that the neck does not make
 _HOLD_LENGTH = 0.5  # metres that weigh as much as the whole difference between head and shoulders
-_SURE_OUT, _SURE_IN = 0.05, 0.95  # matte of background and person beyond doubt
-_LOCAL = 6.0  # cells; their colours are compared with the mean of that neighbourhood
-_BACKGROUND_LIKE = 0.1  # distance in sRGB from the background below which a cell at the edge may be part of it
-_EDGE_CELLS = 6  # that far in
+_THIN = 5  # cells; half the width of a strip along the scalp that takes the colours beside it
+_CURTAIN_BLUR, _CURTAIN_COARSEST = 14.0, 4.0  # cells: of the colour behind the neck, and of the detail upon it
+_CURTAIN_DETAIL = 0.6  # of the contrast of the hair in the light
 _LEAST_CELLS = 12  # smaller specks of the matte are left out
 
 
@@ -89,9 +90,7 @@ def relief(head: RiggedHead, surface: PhotoSurface, matte: WideMatte, most: int,
     back_depth = farthest_depth(surface.vertices, topology.faces, camera)
     middle, squared = _sheets(region, rim, alpha, front.depth, back_depth, size)
     holds = _hold(head, topology.faces)
-    colors = _clean_fringe(np.stack([_cells(matte.colors[..., c]) for c in range(3)], -1), alpha)
-    doubtful, local = _mistaken(surface, matte, alpha)
-    colors[doubtful] = local[doubtful]
+    colors, doubtful = _picture(surface, matte, alpha, region, front)
     held = _poisson(region, rim, np.where(rim, holds[front.face], 0.0), None, 0.0, colors)
     known = np.where(rim, holds[front.face], held) > _SIDE
     row, column = distance_transform_edt(~(region | rim), return_distances=False, return_indices=True)
@@ -114,7 +113,62 @@ def relief(head: RiggedHead, surface: PhotoSurface, matte: WideMatte, most: int,
         trust = opacity * (side < 0) * ~doubtful[rows, columns]
         carrier = _carriers(head, surface, points, held[rows, columns])
         sheets.append(Relief(points, axes, scales, picture[rows, columns].astype(np.float32), opacity, trust, carrier))
+    hair = region & (held > 0.5)
+    sheets.append(
+        _curtain(head, surface, camera, hair, covered & (alpha > _OUTSIDE), back_depth, colors, size, thinning, rng)
+    )
     return Relief(*(np.concatenate(parts) for parts in zip(*sheets, strict=True)))
+
+
+def _curtain(
+    head: RiggedHead,
+    surface: PhotoSurface,
+    camera: Camera,
+    hair: NDArray[np.bool_],
+    covered: NDArray[np.bool_],
+    back: NDArray[np.float64],
+    colors: NDArray[np.float32],
+    size: float,
+    thinning: float,
+    rng: np.random.Generator,
+) -> Relief:
+    """Hair that hangs behind the neck."""
+    inside, depth = hang_behind(hair, covered, back, size)
+    cells = np.argwhere(inside)
+    cells = cells[rng.random(len(cells)) < thinning]
+    if len(cells) == 0:
+        return _nothing()
+    rows, columns = cells.T
+    jitter = rng.random((2, len(rows))) - 0.5
+    points, step_x, step_y = _lift(camera, depth, np.zeros_like(depth), inside, 1, rows, columns, jitter)
+    axes, scales = _footprints(step_x, step_y, -camera.viewmat[2, :3], np.full(len(rows), thinning))
+    far = np.maximum(gaussian_filter(hair * 1.0, _CURTAIN_BLUR), 1e-9)
+    base = np.stack([gaussian_filter(colors[..., c] * hair, _CURTAIN_BLUR) / far for c in range(3)], -1)
+    strands = Grain(colors, hair, metres_per_pixel=size, coarsest=_CURTAIN_COARSEST, strands=True)
+    detail = strands(np.stack([columns + jitter[1], -rows - jitter[0]], -1) * size)
+    number = len(rows)
+    return Relief(
+        points, axes, scales, (_BACK_SHADE * base[rows, columns] + _CURTAIN_DETAIL * detail).clip(0, 1).astype(np.float32),
+        np.ones(number, np.float32), np.zeros(number, np.float32), _carriers(head, surface, points, np.ones(number)),
+    )  # fmt: skip
+
+
+def _picture(
+    surface: PhotoSurface, matte: WideMatte, alpha: NDArray[np.float32], region: NDArray[np.bool_], front: MeshBuffers
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Colours (H, W, 3) of the cells, and where (H, W) they are the person's near by and not those of the cell itself:
+    where it looks like the background, and on thin strips along the scalp, which seen from the side are broad."""
+    topology = surface.topology
+    colors = _clean_fringe(np.stack([_cells(matte.colors[..., c]) for c in range(3)], -1), alpha)
+    doubtful, person = (
+        np.pad(values, [(matte.margin,) * 2] * 2 + [(0, 0)] * (values.ndim - 2)) for values in surface.doubt
+    )
+    row, column = distance_transform_edt(front.face < 0, return_distances=False, return_indices=True)
+    scalp = (topology.regions["scalp"][topology.faces].mean(1) > 0.5)[front.face[row, column]]
+    other = (_cells(doubtful) > 0.5) | (region & scalp & ~binary_opening(region, disk(_THIN)))
+    person = np.stack([_cells(person[..., c]) for c in range(3)], -1)
+    other &= person.max(-1) > 0
+    return np.where(other[..., None], person, colors), other
 
 
 def _grid_camera(camera: Camera, matte: WideMatte) -> Camera:
@@ -145,23 +199,6 @@ def _connected(region: NDArray[np.bool_], covered: NDArray[np.bool_]) -> NDArray
     touching = np.unique(parts[binary_dilation(covered) & region])
     count = np.bincount(parts.ravel(), minlength=number + 1)
     return np.isin(parts, [t for t in touching if t and count[t] >= _LEAST_CELLS])
-
-
-def _mistaken(
-    surface: PhotoSurface, matte: WideMatte, alpha: NDArray[np.float32]
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Cells near the matte's edge with the colour of the background beside them and not the person's: (H, W), and that
-    of the person near by, (H, W, 3)."""
-    image = np.pad(surface.portrait.image, ((matte.margin,) * 2, (matte.margin,) * 2, (0, 0)), mode="edge")
-    colors = np.stack([_cells(image[..., c]) for c in range(3)], -1)
-    photo = _cells(np.asarray(matte.beyond == 0, np.float32)) > 0.5
-    away = []
-    for sure in ((alpha < _SURE_OUT) & photo, alpha > _SURE_IN):
-        weight = np.maximum(gaussian_filter(sure.astype(np.float64), _LOCAL), 1e-6)
-        local = np.stack([gaussian_filter(colors[..., c] * sure, _LOCAL) / weight for c in range(3)], -1)
-        away.append(np.where(weight > 1e-3, np.linalg.norm(colors - local, axis=-1), np.inf))
-    edge = distance_transform_edt(alpha > 0.3) < _EDGE_CELLS
-    return edge & (away[0] < _BACKGROUND_LIKE) & (away[0] < 0.5 * away[1]), local
 
 
 def _without_slivers(region: NDArray[np.bool_], front: MeshBuffers, surface: PhotoSurface) -> NDArray[np.bool_]:

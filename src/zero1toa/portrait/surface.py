@@ -19,6 +19,7 @@ from scipy.spatial import cKDTree
 from ..heads import HeadTopology, RiggedHead, arkit
 from ..heads.appearance import default_colors
 from ..heads.mesh_render import MeshBuffers, rasterize_mesh, vertex_normals
+from .doubt import background_like
 from .frame import metres_per_pixel
 from .grain import Grain
 from .portrait import Portrait
@@ -90,7 +91,8 @@ class PhotoSurface:
         self.lids = smooth_step(blink.norm(dim=-1).amax(0).numpy(), *_LID_MOTION)  # (V,) how far a blink moves the skin
         inner = gaussian_filter((portrait.alpha > 0.9).astype(np.float32), _MATTE_EDGE)
         self._trust = np.clip(2 * inner - 1, 0, 1)
-        self._trust *= self._away_from_steps()
+        self.doubt = background_like(portrait)
+        self._trust *= self._away_from_steps() * ~self.doubt[0]
         self._skin_trust = self._trust * self._away_from_part_edges()
 
     def seen(
