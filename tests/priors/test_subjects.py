@@ -2,9 +2,10 @@ import numpy as np
 import torch
 
 from zero1toa.heads import arkit, facemesh, load_head
+from zero1toa.priors.landmarks import project_landmarks
 from zero1toa.priors.solid_noise import SolidNoise
 from zero1toa.priors.subject_texture import subject_texture
-from zero1toa.priors.subjects import photo_camera, project_landmarks, random_subject, single
+from zero1toa.priors.subjects import photo_camera, random_subject, single
 
 
 def test_the_same_seed_is_the_same_person_and_another_seed_another(subject, other_subject):
@@ -73,10 +74,9 @@ def test_a_portrait_shows_the_expression_asked_for_and_its_landmarks(subject):
 def test_landmarks_are_projected_with_each_frames_own_camera():
     head = load_head()
     vertices = head.template[None].repeat(2, 1, 1)
-    drive = single(photo_camera(0))._replace(cameras=[photo_camera(0), photo_camera(40)])
-    points = project_landmarks(vertices, drive)
+    points = project_landmarks(vertices.numpy(), head.topology, [photo_camera(0), photo_camera(40)])
     truth = photo_camera(40).project(head.landmarks(vertices)[1].numpy())
-    np.testing.assert_allclose(points[1, :, :2], truth[:, :2])
+    np.testing.assert_allclose(points[1, :, :2], truth[:, :2], atol=1e-3)
     assert np.abs(points[0, :, 0] - points[1, :, 0]).max() > 20
 
 

@@ -18,15 +18,24 @@ if TYPE_CHECKING:
     from .oracle import Inconsistency
     from .subjects import Subject
 
-NAMES = ("reprojection", "oracle")
+NAMES = ("reprojection", "external", "oracle")
 """What `load_prior` knows."""
 
 
-def load_prior(name: str, *, subject: Subject | None = None, inconsistency: Inconsistency | None = None) -> VideoPrior:
+def load_prior(
+    name: str,
+    *,
+    command: str = "",
+    timeout: float | None = None,
+    subject: Subject | None = None,
+    inconsistency: Inconsistency | None = None,
+) -> VideoPrior:
     """A prior by name.
 
     Args:
         name: one of `NAMES`.
+        command: for "external": what to run for each clip, with {folder} for the folder's path (see `external`).
+        timeout: for "external": seconds that a clip may take; by default an hour.
         subject: for "oracle", which is for evaluation only: the person whose true look it knows.
         inconsistency: for "oracle": the size of its errors; by default `Inconsistency()`.
 
@@ -37,6 +46,10 @@ def load_prior(name: str, *, subject: Subject | None = None, inconsistency: Inco
         from .reprojection import ReprojectionPrior
 
         return ReprojectionPrior()
+    if name == "external":
+        from .external import ExternalPrior
+
+        return ExternalPrior(command) if timeout is None else ExternalPrior(command, timeout)
     if name == "oracle":
         from .oracle import Inconsistency, OraclePrior
 

@@ -22,6 +22,7 @@ from ..heads.mesh_render import vertex_normals
 from ..heads.texture_render import render_texture
 from ..portrait.portrait import ERRORS, Portrait
 from ..portrait.surface import mesh_laplacian
+from .landmarks import project_landmarks
 from .protocol import Drive, Video
 from .reprojection import halved
 from .solid_noise import SolidNoise
@@ -81,7 +82,7 @@ class Subject:
         straight, alpha = draw(vertices.numpy(), self.head, self.texture_for(size), [camera])
         foreground, matte = straight[0].permute(1, 2, 0).numpy(), alpha[0, 0].numpy()
         image = matte[..., None] * foreground + (1 - matte[..., None]) * _background(size, rng)
-        landmarks = project_landmarks(vertices, drive)[0]
+        landmarks = project_landmarks(vertices.numpy(), self.head.topology, [camera])[0]
         return Portrait(
             image=image.astype(np.float32),
             valid=np.ones((size, size), bool),
@@ -109,19 +110,6 @@ def single(camera: Camera, expression: Tensor | None = None) -> Drive:
     """A drive of one frame at rest; the expression (52,) is neutral by default."""
     expression = torch.zeros(len(arkit.NAMES)) if expression is None else expression
     return Drive([camera], expression[None], torch.zeros(1, len(JOINTS), 3))
-
-
-def project_landmarks(vertices: Tensor, drive: Drive) -> NDArray[np.float64]:
-    """(F, 478, 3) landmarks of posed default heads (F, V, 3) in pixels; z is the depth relative to the head's middle in
-    the same unit, smaller is nearer, as MediaPipe has it."""
-    points = load_head().landmarks(vertices).numpy().astype(np.float64)
-    out = np.empty_like(points)
-    for frame, camera in enumerate(drive.cameras):
-        projected = camera.project(points[frame])
-        middle = projected[:, 2].mean()
-        out[frame] = projected
-        out[frame, :, 2] = (projected[:, 2] - middle) * camera.fx / middle
-    return out
 
 
 def draw(
