@@ -68,11 +68,7 @@ class Avatar:
 
     def front_camera(self, yaw: float = 0.0, pitch: float = 0.0, size: int = 512) -> Camera:
         """A camera around the head, as far away as the photo's; degrees, positive yaw to the subject's left."""
-        middle = self.head.joints[JOINTS.index("head")].numpy() + [0.0, 0.0, 0.02]
-        focal, pixels = self.photo_camera.fy, self.photo_camera.height
-        fov = float(np.degrees(2 * np.arctan(pixels / 2 / focal)))
-        head_depth = float(self.photo_camera.to_camera(middle)[2])
-        return Camera.orbit(yaw, pitch, distance=head_depth, target=tuple(middle), fov=fov, size=size)
+        return head_camera(self.head, self.photo_camera, yaw, pitch, size)
 
     def save(self, path: str | Path) -> None:
         """Writes the avatar as one GLB; an older file is replaced only when the new one is whole.
@@ -110,6 +106,14 @@ class Avatar:
             head_model=data.head_model,
             provenance=data.provenance,
         )
+
+
+def head_camera(head: RiggedHead, photo_camera: Camera, yaw: float, pitch: float, size: int) -> Camera:
+    """A camera around a head, as far away as the photo's; degrees, positive yaw to the subject's left."""
+    middle = head.joints[JOINTS.index("head")].numpy() + [0.0, 0.0, 0.02]
+    fov = float(np.degrees(2 * np.arctan(photo_camera.height / 2 / photo_camera.fy)))
+    head_depth = float(photo_camera.to_camera(middle)[2])
+    return Camera.orbit(yaw, pitch, distance=head_depth, target=tuple(middle), fov=fov, size=size)
 
 
 def expression_weights(expression: Expression | None) -> Tensor:

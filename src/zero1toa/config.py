@@ -31,39 +31,92 @@ class FitConfig:
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """How the splats are trained on the photo."""
+class CurriculumConfig:
+    """Progressive learning: which clips there are, and when."""
 
-    iterations: int = 200
-    """Steps of Adam."""
-    color_weight: float = 10.0
-    """Weight of the L1 colour and matte losses (paper, section 4: 10 L1)."""
-    position_weight: float = 0.1
-    """Weight of the position loss (paper, section 4: 0.1 L_pos)."""
-    scale_weight: float = 10.0
-    """Weight of the scale loss (paper, section 4: 10 L_scale)."""
-    position_rate: float = 0.005
-    """Learning rate of the local means (GaussianAvatars)."""
-    rotation_rate: float = 0.001
-    """Learning rate of the quaternions (GaussianAvatars)."""
-    scale_rate: float = 0.005
-    """Learning rate of the logarithmic scales (HeadStudio; GaussianAvatars' .017 makes streaks seen from the side)."""
-    opacity_rate: float = 0.01
-    """Learning rate of the opacity logits (HeadStudio)."""
-    color_rate: float = 0.005
-    """Learning rate of the colours (between GaussianAvatars' .0025 and HeadStudio's .0125, which freckles lifted
-    colours)."""
+    frames: int = 16
+    """n_f, frames of a clip. 16 is one window of AniPortrait (the paper does not say)."""
+    spatial_clips: int = 20
+    """n_s (paper, section 3.4)."""
+    synthetic_clips: int = 10
+    """n_syn (paper, section 3.4)."""
+    real_clips: int = 10
+    """n_real (paper, section 3.4); here exaggerated procedural sequences."""
+    spatial_until: float = 0.5
+    """Share of the run that belongs to the spatial stage alone: iteration 5,000 of 10,000 (paper, section 4)."""
+    real_from: float = 0.8
+    """Share of the run after which the exaggerated sequences come: iteration 8,000 of 10,000 (paper, section 4)."""
+    least_yaw: float = 30.0
+    """Smallest yaw at the end of a camera path, degrees."""
+    most_yaw: float = 60.0
+    """Largest yaw at the end of a camera path, degrees. The paper says "side view"."""
+    most_pitch: float = 15.0
+    """Largest pitch at the end of a camera path, degrees (CAP4D: 20)."""
+    temporal_yaw: float = 8.0
+    """Largest yaw of the "near-frontal" cameras of temporal clips, degrees."""
+    temporal_pitch: float = 5.0
+    """Largest pitch of those cameras, degrees."""
+    progressive: bool = True
+    """Off: all clips with all cameras from the start (ablation, Fig. 8)."""
+    spatial: bool = True
+    """Off: no spatial clips (ablation, Fig. 8)."""
+    temporal: bool = True
+    """Off: no temporal clips (ablation, Fig. 8)."""
 
-    @property
-    def learning_rates(self) -> dict[str, float]:
-        """By field of `splats.Gaussians`."""
-        return {
-            "means": self.position_rate,
-            "quats": self.rotation_rate,
-            "log_scales": self.scale_rate,
-            "opacity_logits": self.opacity_rate,
-            "colors": self.color_rate,
-        }
+
+@dataclass(frozen=True)
+class RatesConfig:
+    """Learning rates of Adam. They fall to `final` of themselves along an exponential."""
+
+    means: float = 0.003
+    """Local means, in triangle scales (GaussianAvatars: .005)."""
+    quats: float = 0.001
+    """Quaternions (GaussianAvatars, HeadStudio)."""
+    log_scales: float = 0.005
+    """Logarithmic scales (HeadStudio; GaussianAvatars' .017 makes streaks seen from the side)."""
+    opacity_logits: float = 0.01
+    """Opacity logits (HeadStudio)."""
+    colors: float = 0.005
+    """Colours (between GaussianAvatars' .0025 and HeadStudio's .0125, which freckles lifted colours)."""
+    final: float = 0.1
+    """Share of the rates that is left at the end."""
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """L = 10 L1 + 10 LPIPS + 0.1 L_pos + 10 L_scale (paper, section 4)."""
+
+    color: float = 10.0
+    """Weight of the L1 distance of colours (paper)."""
+    matte: float = 10.0
+    """Weight of the L1 distance of mattes. Ours: the paper's clips have plain backgrounds, which do the same."""
+    structure: float = 10.0
+    """Weight of the perceptual term (paper: LPIPS). Without LPIPS' weights it is `losses.gradient_distance`."""
+    position: float = 0.1
+    """Weight of the position loss (paper)."""
+    scale: float = 10.0
+    """Weight of the scale loss (paper)."""
+
+
+@dataclass(frozen=True)
+class DensityConfig:
+    """When Gaussians are cloned, split and pruned (3D Gaussian Splatting, section 5.2)."""
+
+    interval: int = 100
+    """Iterations between two looks; 0 never changes the number."""
+    begin: float = 0.1
+    """Share of the run before the first look."""
+    end: float = 0.7
+    """Share of the run after which the number is left alone, so that the last steps settle."""
+    growth: float = 0.03
+    """Share of the Gaussians, those with the largest screen-space gradients, that is cloned or split at a look. A share
+    and not 3DGS' absolute threshold, since gradients grow with the number of pixels."""
+    most: float = 1.5
+    """Largest number of Gaussians over that at the start."""
+    split_above: float = 0.8
+    """Largest local scale, in triangle scales, above which a Gaussian is split and not cloned."""
+    least_opacity: float = 0.02
+    """Opacity below which a Gaussian is pruned (3DGS: .005; ours start at .95)."""
 
 
 @dataclass(frozen=True)
@@ -72,19 +125,53 @@ class CreateConfig:
 
     preset: str = "custom"
     """Name under which the provenance records these numbers."""
+    prior: str = "reprojection"
+    """The video prior, by the name that `priors.load_prior` knows."""
+    guidance: str = "symgen"
+    """"symgen": an updatable dataset; "once": the dataset is made once and never updated; "sds": no dataset, each step
+    goes towards the prior's answer to that very render, as score distillation does."""
     splats: int = 50_000
     """About how many Gaussians there are at the start; every triangle has at least one."""
     size: int = 384
-    """Side of the training picture, px."""
+    """Side of the training pictures, px."""
+    texture_size: int = 1024
+    """Side of the lifted texture, px."""
+    iterations: int = 600
+    """Training steps (paper: 10,000)."""
+    update_interval: int = 10
+    """Iterations between two updates of the dataset; each update regenerates one clip (paper: 30)."""
+    strength: float = 1.0
+    """How much of a clip the prior makes anew, in (0, 1]."""
+    mode: str = "ddim_inversion"
+    """How it makes it anew: "ddim_inversion", "sdedit" or "generate"."""
+    photo_share: float = 0.25
+    """Share of the steps that train on the photo itself. Ours: the paper does not train on it."""
     seed: int = 0
     """Of every random number."""
-    train: TrainConfig = field(default_factory=TrainConfig)
-    """Losses, rates and number of steps."""
+    curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
+    losses: LossConfig = field(default_factory=LossConfig)
+    rates: RatesConfig = field(default_factory=RatesConfig)
+    density: DensityConfig = field(default_factory=DensityConfig)
 
+
+_SHORT = CurriculumConfig(frames=8, spatial_clips=6, synthetic_clips=3, real_clips=3)
 
 PRESETS: dict[str, CreateConfig] = {
-    "debug": CreateConfig("debug", splats=20_000, size=128, train=TrainConfig(iterations=20)),
-    "fast": CreateConfig("fast"),
-    "balanced": CreateConfig("balanced", splats=80_000, size=512, train=TrainConfig(iterations=1500)),
+    "debug": CreateConfig(
+        "debug",
+        splats=20_000,
+        size=128,
+        texture_size=512,
+        iterations=24,
+        update_interval=4,
+        curriculum=CurriculumConfig(frames=4, spatial_clips=2, synthetic_clips=1, real_clips=1),
+        density=DensityConfig(interval=0),
+    ),
+    "fast": CreateConfig("fast", curriculum=_SHORT),
+    "balanced": CreateConfig(
+        "balanced", splats=80_000, size=512, iterations=2000, update_interval=20, curriculum=CurriculumConfig(frames=8)
+    ),
+    "paper": CreateConfig("paper", splats=100_000, size=512, iterations=10_000, update_interval=30),
 }
-"""By name: debug takes seconds, fast under a minute, balanced a few minutes, each on two CPU cores."""
+"""By name: debug takes seconds, fast under a minute, balanced a few minutes, each on two CPU cores; paper has the
+paper's numbers and is meant for a GPU."""

@@ -1,17 +1,34 @@
-"""Head models: identity, expression and pose to posed vertices in metres."""
+"""Head models: identity, expression and pose to posed vertices in metres.
+
+Importing this room does not load torch, so that those who only need its names (`arkit`, `JOINTS`) stay light.
+"""
 
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from zero1toa.errors import InputError
 
-from .model import HeadModel as HeadModel
-from .model import LinearHead as LinearHead
-from .rigged import RiggedHead as RiggedHead
 from .topology import JOINTS as JOINTS
 from .topology import PARENTS as PARENTS
 from .topology import HeadTopology as HeadTopology
+
+if TYPE_CHECKING:
+    from .model import HeadModel as HeadModel
+    from .model import LinearHead as LinearHead
+    from .rigged import RiggedHead as RiggedHead
+
+_TORCH_HOMES = {"HeadModel": ".model", "LinearHead": ".model", "RiggedHead": ".rigged"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _TORCH_HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_TORCH_HOMES[name], __name__), name)
+    globals()[name] = value
+    return value
 
 
 def load_head(name: str = "default") -> HeadModel:

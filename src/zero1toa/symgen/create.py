@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,54 +19,105 @@ from ..heads import RiggedHead, load_head
 from ..portrait.hair import hair_offsets
 from ..portrait.portrait import Portrait
 from ..portrait.surface import PhotoSurface
+from ..portrait.texture import lift_texture
+from ..priors import Reference, VideoPrior, load_prior
 from ..progress import Progress
-from ..splats import Gaussians
+from ..splats import Gaussians, rasterize, to_world
+from .checkpoint import Workspace, fingerprint
+from .dataset import Sample
+from .drives import plan_clips
 from .initialize import initial_splats
-from .train import Freedom, View, train_on_view
+from .limits import splat_limits
+from .loop import SymGen
+from .preview import Previewer
 
-_FREE_FROM, _FREE_TO = 0.5, 0.95  # confidence at which a splat begins to follow the photo, and follows it fully
-_LEAST_SHOWN = 0.02  # share of the splats that must follow the photo
-_REACH = 1  # px of the crop beyond the mesh's outline that its splats can cover
+_KNOWN = 0.5  # confidence from which the photo shows a splat
+_LEAST_SHOWN = 0.02  # share of the splats that the photo must show
+_COVERED = 0.05  # alpha of the first splats from which a pixel can be trained
+_REACH = 1  # px of the crop beyond the splats' outline that they can cover
 
 
-def create_avatar(portrait: Portrait, config: CreateConfig | None = None, progress: Progress | None = None) -> Avatar:
+def create_avatar(
+    portrait: Portrait,
+    config: CreateConfig | None = None,
+    progress: Progress | None = None,
+    *,
+    prior: VideoPrior | None = None,
+    workspace: Path | None = None,
+    resume: bool = False,
+    preview: Path | None = None,
+    dataset: Path | None = None,
+) -> Avatar:
     """Makes an avatar of a fitted portrait.
 
     Args:
         portrait: a fit, fresh or loaded.
         config: a preset; by default "fast".
         progress: where to show how far it is; by default nowhere.
+        prior: the video model; by default the one that `config.prior` names.
+        workspace: a folder for the state of the run, removed at the end; None keeps none.
+        resume: go on from the state in `workspace`.
+        preview: a PNG that is drawn anew every few seconds.
+        dataset: a folder into which the last state of the clips is written as pictures.
+
+    Raises:
+        InputError: the photo shows too little, or there is nothing to resume.
+        OutputError: a file cannot be written.
     """
     config = config or PRESETS["fast"]
     progress = progress or Progress(quiet=True)
+    prior = prior or load_prior(config.prior)
+    kept = None if workspace is None else Workspace(workspace, fingerprint(portrait, config), resume)
     generator = torch.Generator().manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
     head = personal_head(portrait)
     surface = PhotoSurface(portrait, head)
     with progress.stage("placing splats"):
         splats, confidence = initial_splats(head, surface, config.splats, rng)
-    if (confidence > _FREE_FROM).mean() < _LEAST_SHOWN:
+    if (confidence > _KNOWN).mean() < _LEAST_SHOWN:
         raise InputError("The photo shows too little of the person to make an avatar of; use one without transparency.")
-    freedom = photo_freedom(splats, confidence, head)
-    view = photo_view(portrait, surface, config.size)
-    splats = train_on_view(head, splats, freedom, view, config.train, generator, progress)
-    return Avatar(
-        head=head,
-        splats=splats,
-        identity=torch.as_tensor(portrait.identity, dtype=torch.float32),
-        photo_expression=torch.as_tensor(portrait.expression, dtype=torch.float32),
-        photo_pose=torch.as_tensor(portrait.pose, dtype=torch.float32),
-        photo_camera=portrait.camera,
-        head_model=portrait.head,
-        provenance={
-            "synthetic": True,
-            "source": "one portrait picture",
-            "prior": "none (photo only)",
-            "preset": config.preset,
-            "seed": config.seed,
-            "generator": f"zero1toa {__version__}",
-        },
+    with progress.stage("lifting the photo"):
+        reference = Reference(portrait, head, lift_texture(surface, config.texture_size))
+    run = SymGen(
+        reference,
+        prior,
+        config,
+        plan_clips(config.curriculum, head, portrait.camera, config.size, rng),
+        photo_sample(portrait, head, splats, config.size),
+        splats,
+        splat_limits(splats, head.topology),
+        generator,
+        kept,
     )
+
+    def avatar_of(trained: Gaussians) -> Avatar:
+        return Avatar(
+            head=head,
+            splats=trained,
+            identity=torch.as_tensor(portrait.identity, dtype=torch.float32),
+            photo_expression=torch.as_tensor(portrait.expression, dtype=torch.float32),
+            photo_pose=torch.as_tensor(portrait.pose, dtype=torch.float32),
+            photo_camera=portrait.camera,
+            head_model=portrait.head,
+            provenance={
+                "synthetic": True,
+                "source": "one portrait picture",
+                "prior": prior.name,
+                "guidance": config.guidance,
+                "preset": config.preset,
+                "iterations": config.iterations,
+                "seed": config.seed,
+                "generator": f"zero1toa {__version__}",
+            },
+        )
+
+    show = None if preview is None else Previewer(preview, avatar_of)
+    avatar = avatar_of(run.run(progress, show))
+    if dataset is not None:
+        run.dataset.write_pictures(dataset)
+    if kept is not None:
+        kept.remove()
+    return avatar
 
 
 def personal_head(portrait: Portrait) -> RiggedHead:
@@ -78,35 +130,27 @@ def personal_head(portrait: Portrait) -> RiggedHead:
     return replace(head, vertices=head.vertices + offsets)
 
 
-def photo_freedom(splats: Gaussians, confidence: NDArray[np.float32], head: RiggedHead) -> Freedom:
-    """What the photo shows well may follow it in colour, and skin in shape too.
+def photo_sample(portrait: Portrait, head: RiggedHead, splats: Gaussians, size: int) -> Sample:
+    """The photo as a training picture of `size` pixels.
 
-    Eyes, teeth and lashes keep their shape, or they would come through lids and lips; so do lips and lids, or they
-    would part where the photo shows teeth and eyes.
+    What the matte shows far from all first splats does not count, lest the nearest be blown up to cover it. What lies
+    beyond the photo does not count either.
     """
-    topology = head.topology
-    share = torch.as_tensor(((confidence - _FREE_FROM) / (_FREE_TO - _FREE_FROM)).clip(0, 1))
-    openings = np.maximum.reduce([topology.regions[name] for name in ("lips", "lidsLeft", "lidsRight")])
-    firm = openings[topology.faces].mean(1)
-    firm[~topology.part_faces("skin")] = 1
-    return Freedom(share, share * (1 - torch.as_tensor(firm, dtype=torch.float32))[splats.triangle])
-
-
-def photo_view(portrait: Portrait, surface: PhotoSurface, size: int) -> View:
-    """The photo as a training view of `size` pixels.
-
-    What the matte shows far beyond the mesh (wide clothes, long hair) has no splats to show it: it does not count, lest
-    the nearest splats be blown up to cover it. What lies beyond the photo does not count either.
-    """
-    covered = binary_dilation(surface.buffers.face >= 0, iterations=_REACH)
+    expression = torch.as_tensor(portrait.expression, dtype=torch.float32)
+    pose = torch.as_tensor(portrait.pose, dtype=torch.float32)
+    with torch.no_grad():
+        world = to_world(splats, head.pose(expression, pose), torch.as_tensor(head.topology.faces))
+        alpha = rasterize(*world, portrait.camera).alpha.numpy()
+    covered = binary_dilation(alpha > _COVERED, iterations=_REACH)
     weight = np.where(((portrait.alpha > 0.02) & ~covered) | ~portrait.valid, 0.0, 1.0).astype(np.float32)
-    return View(
-        torch.tensor(_resize(portrait.foreground, size)),
+    counts = torch.tensor(_resize(weight, size))
+    return Sample(
+        torch.tensor(_resize(portrait.foreground * portrait.alpha[..., None], size)),
         torch.tensor(_resize(portrait.alpha, size)),
+        counts,
         portrait.camera.resized(size, size),
-        torch.as_tensor(portrait.expression, dtype=torch.float32),
-        torch.as_tensor(portrait.pose, dtype=torch.float32),
-        torch.tensor(_resize(weight, size)),
+        expression,
+        pose,
     )
 
 

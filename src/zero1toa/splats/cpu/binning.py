@@ -71,11 +71,12 @@ def _span(record, tile_row, width):  # type: ignore[no-untyped-def]
     """First and last pixel column that a Gaussian touches in a row of tiles; the first is greater if there is none."""
     first_row = max(np.float32(tile_row * L.TILE), record[L.FIRST_ROW])
     last_row = min(np.float32(tile_row * L.TILE + L.TILE - 1), record[L.LAST_ROW])
-    low, high = first_row + np.float32(0.5) - record[L.Y], last_row + np.float32(0.5) - record[L.Y]
+    x, y = record[L.X] + record[L.X_PART], record[L.Y] + record[L.Y_PART]
+    low, high = first_row + np.float32(0.5) - y, last_row + np.float32(0.5) - y
     right_dy = min(max(record[L.EXTREME_DY], low), high)
     left_dy = min(max(-record[L.EXTREME_DY], low), high)
-    right = record[L.X] + _half_chord(record, right_dy, np.float32(1))
-    left = record[L.X] + _half_chord(record, left_dy, np.float32(-1))
+    right = x + _half_chord(record, right_dy, np.float32(1))
+    left = x + _half_chord(record, left_dy, np.float32(-1))
     first = math.ceil(max(left - np.float32(0.5) - SLACK, np.float32(0)))
     last = math.floor(min(right - np.float32(0.5) + SLACK, np.float32(width - 1)))
     if first > last:
@@ -167,13 +168,18 @@ def list_pairs(
     first_slot: Integers,  # (N,) out at visible Gaussians: the first of a Gaussian's slots
     slots: Integers,  # (N,) out at visible Gaussians: how many it has
 ) -> None:
-    """Writes the list of each tile. A Gaussian's pairs have consecutive slots, where its gradients are collected."""
+    """Writes the list of each tile. A Gaussian's pairs have consecutive slots, where its gradients are collected.
+
+    The last three may be empty if there is no way back.
+    """
+    numbered = pair_slot.shape[0] > 0
     chunk = next_number(turn)
     while chunk < CHUNKS:
         slot = chunk_starts[chunk]
         for rank in range(visible * chunk // CHUNKS, visible * (chunk + 1) // CHUNKS):
             index = order[rank]
-            first_slot[index] = slot
+            if numbered:
+                first_slot[index] = slot
             top, rows = spans[rank, 0] & 0xFFFF, spans[rank, 0] >> 16
             for row in range(rows):
                 if row < SPANS:
@@ -189,7 +195,9 @@ def list_pairs(
                     middle = column * L.TILE + L.HALF
                     halves = (L.LEFT_HALF if first < middle else 0) | (L.RIGHT_HALF if last >= middle else 0)
                     pairs[place] = index | halves
-                    pair_slot[place] = slot
+                    if numbered:
+                        pair_slot[place] = slot
                     slot += 1
-            slots[index] = slot - first_slot[index]
+            if numbered:
+                slots[index] = slot - first_slot[index]
         chunk = next_number(turn)

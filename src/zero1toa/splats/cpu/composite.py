@@ -64,6 +64,12 @@ def raw_alpha(dx, dy, xx, xy, yy, log2_opacity):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def centre_in_tile(record, left, top):  # type: ignore[no-untyped-def]
+    """x and y of a Gaussian in pixels from the corner of a tile."""
+    return (record[L.X] - np.float32(left)) + record[L.X_PART], (record[L.Y] - np.float32(top)) + record[L.Y_PART]
+
+
+@inlined
 def place_in_tile(p):  # type: ignore[no-untyped-def]
     """Row and column of the pixel that stands at p in each plane of a tile's state."""
     return (p % L.HALF_PIXELS) >> L.HALF_SHIFT, (p // L.HALF_PIXELS) * L.HALF + p % L.HALF
@@ -78,9 +84,9 @@ def _all_finished(transmittance):  # type: ignore[no-untyped-def]
 
 
 @summing_kernel
-def _blend(state, rows, record):  # type: ignore[no-untyped-def]
+def _blend(state, rows, record, x, y):  # type: ignore[no-untyped-def]
     """Adds one Gaussian to some rows of a half tile, the first of which starts at the beginning of `state`."""
-    x, y, log2_opacity = record[L.X], record[L.Y], record[L.LOG2_OPACITY]
+    log2_opacity = record[L.LOG2_OPACITY]
     xx, xy, yy = record[L.WHITEN_XX], record[L.WHITEN_XY], record[L.WHITEN_YY]
     red, green, blue, depth = record[L.RED], record[L.GREEN], record[L.BLUE], record[L.DEPTH]
     for row in range(rows):
@@ -107,8 +113,8 @@ def _draw_tile(tile, records, starts, pairs, background, image, alpha, depth, en
     state = np.zeros(_STATE, np.float32)
     for p in range(L.TILE_PIXELS):
         row, column = place_in_tile(p)
-        state[_PIXEL_X + p] = np.float32(left + column) + MIDDLE
-        state[_PIXEL_Y + p] = np.float32(top + row) + MIDDLE
+        state[_PIXEL_X + p] = np.float32(column) + MIDDLE
+        state[_PIXEL_Y + p] = np.float32(row) + MIDDLE
         state[_TRANSMITTANCE + p] = ONE if top + row < height and left + column < width else -ONE
     end = starts[tile + 1]
     for k in range(starts[tile], starts[tile + 1]):
@@ -117,12 +123,13 @@ def _draw_tile(tile, records, starts, pairs, background, image, alpha, depth, en
             break
         prefetch(records, pairs[min(k + AHEAD, pairs.shape[0] - 1)] & L.GAUSSIAN_BITS)
         record = records[pairs[k] & L.GAUSSIAN_BITS]
+        x, y = centre_in_tile(record, left, top)
         first = max(np.int32(record[L.FIRST_ROW]) - top, 0)
         last = min(np.int32(record[L.LAST_ROW]) - top, L.TILE - 1)
         if pairs[k] & L.LEFT_HALF:
-            _blend(state[first * L.HALF :], last + 1 - first, record)
+            _blend(state[first * L.HALF :], last + 1 - first, record, x, y)
         if pairs[k] & L.RIGHT_HALF:
-            _blend(state[L.HALF_PIXELS + first * L.HALF :], last + 1 - first, record)
+            _blend(state[L.HALF_PIXELS + first * L.HALF :], last + 1 - first, record, x, y)
     ends[tile] = end
     for p in range(L.TILE_PIXELS):
         row, column = place_in_tile(p)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zero1toa.splats.cpu import layout as L
-from zero1toa.splats.cpu.composite import AHEAD, MIDDLE, ONE, ZERO, place_in_tile, raw_alpha
+from zero1toa.splats.cpu.composite import AHEAD, MIDDLE, ONE, ZERO, centre_in_tile, place_in_tile, raw_alpha
 from zero1toa.splats.cpu.intrinsics import multiply_add, next_number, prefetch
 from zero1toa.splats.cpu.jit import kernel, summing_kernel
 
@@ -22,13 +22,13 @@ _STATE = 8 * L.TILE_PIXELS
 
 
 @summing_kernel
-def _unblend(state, count, record):  # type: ignore[no-untyped-def]
+def _unblend(state, count, record, x, y):  # type: ignore[no-untyped-def]
     """Replays one Gaussian at `count` pixels from the start of `state` on; returns what flows back to it."""
-    x, y, log2_opacity = record[L.X], record[L.Y], record[L.LOG2_OPACITY]
+    log2_opacity = record[L.LOG2_OPACITY]
     xx, xy, yy = record[L.WHITEN_XX], record[L.WHITEN_XY], record[L.WHITEN_YY]
     red, green, blue, depth = record[L.RED], record[L.GREEN], record[L.BLUE], record[L.DEPTH]
     w_red, w_green, w_blue, w_depth = ZERO, ZERO, ZERO, ZERO
-    v, vu, vy, vuu, vuy, vyy = ZERO, ZERO, ZERO, ZERO, ZERO, ZERO
+    v, va, vb, vaa, vab, vbb = ZERO, ZERO, ZERO, ZERO, ZERO, ZERO
     for p in range(count):
         dx, dy = state[_PIXEL_X + p] - x, state[_PIXEL_Y + p] - y
         raw = raw_alpha(dx, dy, xx, xy, yy, log2_opacity)
@@ -50,14 +50,14 @@ def _unblend(state, count, record):  # type: ignore[no-untyped-def]
         state[_TRANSMITTANCE + p] = after if drawn else (-abs(before) if hit else before)
         # The loss holds before * alpha * value, and rest, to which 1 - alpha is a factor.
         slope = alpha * (before * value - rest / (ONE - alpha)) if drawn and raw <= L.ALPHA_MAX else ZERO
-        u = multiply_add(xx, dx, xy * dy)
+        a, b = multiply_add(xx, dx, xy * dy), yy * dy
         v += slope
-        vu += slope * u
-        vy += slope * dy
-        vuu += slope * u * u
-        vuy += slope * u * dy
-        vyy += slope * dy * dy
-    return w_red, w_green, w_blue, w_depth, v, vu, vy, vuu, vuy, vyy
+        va += slope * a
+        vb += slope * b
+        vaa += slope * a * a
+        vab += slope * a * b
+        vbb += slope * b * b
+    return w_red, w_green, w_blue, w_depth, v, va, vb, vaa, vab, vbb
 
 
 @kernel
@@ -71,8 +71,8 @@ def _replay_tile(  # type: ignore[no-untyped-def]
     for p in range(L.TILE_PIXELS):
         row, column = place_in_tile(p)
         i, j = top + row, left + column
-        state[_PIXEL_X + p] = np.float32(j) + MIDDLE
-        state[_PIXEL_Y + p] = np.float32(i) + MIDDLE
+        state[_PIXEL_X + p] = np.float32(column) + MIDDLE
+        state[_PIXEL_Y + p] = np.float32(row) + MIDDLE
         state[_TRANSMITTANCE + p] = -ONE
         if i < height and j < width:
             red, green, blue = grad_image[i, j, 0], grad_image[i, j, 1], grad_image[i, j, 2]
@@ -88,21 +88,22 @@ def _replay_tile(  # type: ignore[no-untyped-def]
         prefetch(records, pairs[ahead] & L.GAUSSIAN_BITS)
         prefetch(sums, pair_slot[ahead])
         record = records[pairs[k] & L.GAUSSIAN_BITS]
+        x, y = centre_in_tile(record, left, top)
         first = max(np.int32(record[L.FIRST_ROW]) - top, 0)
         last = min(np.int32(record[L.LAST_ROW]) - top, L.TILE - 1)
         w_red, w_green, w_blue, w_depth = ZERO, ZERO, ZERO, ZERO
-        v, vu, vy, vuu, vuy, vyy = ZERO, ZERO, ZERO, ZERO, ZERO, ZERO
+        v, va, vb, vaa, vab, vbb = ZERO, ZERO, ZERO, ZERO, ZERO, ZERO
         for half in range(2):
             if pairs[k] & (L.RIGHT_HALF if half else L.LEFT_HALF):
                 start = half * L.HALF_PIXELS + first * L.HALF
-                more = _unblend(state[start:], (last + 1 - first) * L.HALF, record)
+                more = _unblend(state[start:], (last + 1 - first) * L.HALF, record, x, y)
                 w_red, w_green, w_blue = w_red + more[0], w_green + more[1], w_blue + more[2]
-                w_depth, v, vu, vy = w_depth + more[3], v + more[4], vu + more[5], vy + more[6]
-                vuu, vuy, vyy = vuu + more[7], vuy + more[8], vyy + more[9]
+                w_depth, v, va, vb = w_depth + more[3], v + more[4], va + more[5], vb + more[6]
+                vaa, vab, vbb = vaa + more[7], vab + more[8], vbb + more[9]
         place = sums[pair_slot[k]]
         place[L.SUM_W_RED], place[L.SUM_W_GREEN], place[L.SUM_W_BLUE] = w_red, w_green, w_blue
-        place[L.SUM_W_DEPTH], place[L.SUM_V], place[L.SUM_VU], place[L.SUM_VY] = w_depth, v, vu, vy
-        place[L.SUM_VUU], place[L.SUM_VUY], place[L.SUM_VYY] = vuu, vuy, vyy
+        place[L.SUM_W_DEPTH], place[L.SUM_V], place[L.SUM_VA], place[L.SUM_VB] = w_depth, v, va, vb
+        place[L.SUM_VAA], place[L.SUM_VAB], place[L.SUM_VBB] = vaa, vab, vbb
     for k in range(ends[tile], starts[tile + 1]):
         sums[pair_slot[k]] = ZERO
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -29,12 +30,22 @@ class _Cache(FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         with contextlib.suppress(OSError):
-            return super().load_overload(sig, target_context)
+            found = super().load_overload(sig, target_context)
+            if found is not None:
+                return found
+        _say_that_it_takes_a_while()
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         with contextlib.suppress(OSError):
             super().save_overload(sig, data)
+
+
+@lru_cache(maxsize=1)
+def _say_that_it_takes_a_while() -> None:
+    logging.getLogger(__name__).warning(
+        "Compiling the rasterizer for this processor: some ten seconds, once; the result is kept on disk."
+    )
 
 
 @lru_cache(maxsize=1)

@@ -44,7 +44,7 @@ GAUSSIAN_BITS = LEFT_HALF - 1
 # With d = pixel - (X, Y), the exponent of 2 in its alpha is
 #     LOG2_OPACITY - (WHITEN_XX dx + WHITEN_XY dy)^2 - (WHITEN_YY dy)^2.
 # A sum of squares loses no digits where a thin, slanted Gaussian would make a quadratic form cancel.
-X, Y = 0, 1  # centre, pixels
+X, Y = 0, 1  # centre, whole pixels
 WHITEN_XX, WHITEN_XY, WHITEN_YY = 2, 3, 4
 LOG2_OPACITY = 5
 RED, GREEN, BLUE = 6, 7, 8
@@ -52,10 +52,12 @@ DEPTH = 9  # metres along the view axis
 REACH = 10  # the sum of squares at which alpha falls to ALPHA_MIN; negative: nothing of it is seen
 FIRST_ROW, LAST_ROW = 11, 12  # pixel rows inside the picture with an alpha of at least ALPHA_MIN
 EXTREME_DY = 13  # dy at the rightmost point of the outline; at the leftmost it is the negative
+X_PART, Y_PART = 14, 15  # the rest of the centre: near a tile, (X - left) + X_PART has all digits that count
 RECORD = 16
 
 # Columns of what flows back to one Gaussian from one tile: sums over its pixels. w is the weight of the Gaussian in the
-# pixel, v the derivative of the loss to the natural logarithm of its alpha, u = WHITEN_XX dx + WHITEN_XY dy.
+# pixel, v the derivative of the loss to the natural logarithm of its alpha, a = WHITEN_XX dx + WHITEN_XY dy and
+# b = WHITEN_YY dy.
 SUM_W_RED, SUM_W_GREEN, SUM_W_BLUE, SUM_W_DEPTH = 0, 1, 2, 3  # w times the gradient of the pixel
-SUM_V, SUM_VU, SUM_VY, SUM_VUU, SUM_VUY, SUM_VYY = 4, 5, 6, 7, 8, 9
-GRADIENT = 12
+SUM_V, SUM_VA, SUM_VB, SUM_VAA, SUM_VAB, SUM_VBB = 4, 5, 6, 7, 8, 9
+GRADIENT = 16

@@ -142,7 +142,8 @@ def project(
                 continue
             unit = math.sqrt(0.5 * L.LOG2_E)
             record = records[i]
-            record[L.X], record[L.Y] = px, py
+            record[L.X], record[L.Y] = math.floor(px), math.floor(py)
+            record[L.X_PART], record[L.Y_PART] = px - record[L.X], py - record[L.Y]
             record[L.WHITEN_XX] = unit * math.sqrt(yy / determinant)
             record[L.WHITEN_XY] = -unit * pq / math.sqrt(yy * determinant)
             record[L.WHITEN_YY] = unit / math.sqrt(yy)

@@ -40,8 +40,10 @@ def project_backward(
     grad_scales: Floats,  # (N, 3) out
     grad_opacities: Floats,  # (N,) out
     grad_colors: Floats,  # (N, 3) out
+    grad_centres: Floats,  # (N, 2) out: to the centre on the image plane, per pixel; or empty
 ) -> None:
     """Adds the sums of each Gaussian's tiles, always in the same order, and takes them back through `project`."""
+    centres_wanted = grad_centres.shape[0] > 0
     limits = slope_limits(fx, fy, cx, cy, width, height)
     v00, v01, v02 = view[0, 0], view[0, 1], view[0, 2]
     v10, v11, v12 = view[1, 0], view[1, 1], view[1, 2]
@@ -55,23 +57,25 @@ def project_backward(
                 grad_scales[i] = 0
                 grad_opacities[i] = 0
                 grad_colors[i] = 0
+                if centres_wanted:
+                    grad_centres[i] = 0
                 continue
             ahead = min(i + _AHEAD, means.shape[0] - 1)
             for slot in range(first_slot[ahead], first_slot[ahead] + min(slots[ahead], _PREFETCHED)):
                 prefetch(sums, slot)
             red, green, blue, to_depth = 0.0, 0.0, 0.0, 0.0
-            v, vu, vy, vuu, vuy, vyy = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+            v, va, vb, vaa, vab, vbb = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
             for slot in range(first_slot[i], first_slot[i] + slots[i]):
                 red += sums[slot, L.SUM_W_RED]
                 green += sums[slot, L.SUM_W_GREEN]
                 blue += sums[slot, L.SUM_W_BLUE]
                 to_depth += sums[slot, L.SUM_W_DEPTH]
                 v += sums[slot, L.SUM_V]
-                vu += sums[slot, L.SUM_VU]
-                vy += sums[slot, L.SUM_VY]
-                vuu += sums[slot, L.SUM_VUU]
-                vuy += sums[slot, L.SUM_VUY]
-                vyy += sums[slot, L.SUM_VYY]
+                va += sums[slot, L.SUM_VA]
+                vb += sums[slot, L.SUM_VB]
+                vaa += sums[slot, L.SUM_VAA]
+                vab += sums[slot, L.SUM_VAB]
+                vbb += sums[slot, L.SUM_VBB]
             grad_colors[i, 0], grad_colors[i, 1], grad_colors[i, 2] = red, green, blue
             opacity = np.float64(opacities[i])
             grad_opacities[i] = v / opacity if opacity <= 1 else 0.0
@@ -83,13 +87,14 @@ def project_backward(
                 np.float64(records[i, L.WHITEN_XY]),
                 np.float64(records[i, L.WHITEN_YY]),
             )
-            vw, vuw, vww = yy * vy, yy * vuy, yy * yy * vyy  # w = (W d)_y = yy dy
             twice, square = 2 * L.LN_2, 2 * L.LN_2 * L.LN_2
-            grad_x = twice * xx * vu
-            grad_y = twice * (xy * vu + yy * vw)
-            cov_xx = square * xx * xx * vuu
-            cov_xy = square * xx * (xy * vuu + yy * vuw)
-            cov_yy = square * (xy * xy * vuu + 2 * xy * yy * vuw + yy * yy * vww)
+            grad_x = twice * xx * va
+            grad_y = twice * (xy * va + yy * vb)
+            if centres_wanted:
+                grad_centres[i, 0], grad_centres[i, 1] = grad_x, grad_y
+            cov_xx = square * xx * xx * vaa
+            cov_xy = square * xx * (xy * vaa + yy * vab)
+            cov_yy = square * (xy * xy * vaa + 2 * xy * yy * vab + yy * yy * vbb)
 
             # The forward pass again.
             mx, my, mz = np.float64(means[i, 0]), np.float64(means[i, 1]), np.float64(means[i, 2])

@@ -17,6 +17,9 @@ import numba
 import numpy as np
 import torch
 
+Run = Callable[..., None]
+"""`run` or `alone`."""
+
 
 def thread_count() -> int:
     """How many threads the user allows: `torch.set_num_threads`, and at most the environment's NUMBA_NUM_THREADS."""
@@ -38,6 +41,36 @@ def run(kernel: Callable[..., None], pieces: int, *arguments: Any) -> None:
     for helper in helpers:
         if not helper.cancel():  # it has begun: wait for its last piece
             helper.result()
+
+
+def alone(kernel: Callable[..., None], pieces: int, *arguments: Any) -> None:
+    """Like `run`, but all on this thread."""
+    kernel(np.zeros(1, np.int32), *arguments)
+
+
+def share(work: Callable[[int, Run], None], count: int) -> None:
+    """Calls work(number, how) for each number below `count`, as many at a time as there are threads.
+
+    `how` is what the work shall call its kernels with: `alone` while there is enough to do for all threads, `run` for
+    the last few. Work on different numbers must not meet.
+    """
+    threads = thread_count()
+    together = count - count % threads if threads > 1 else count
+    numbers = iter(range(together))
+
+    def take() -> None:
+        for number in numbers:
+            work(number, alone)
+
+    helpers = [_pool(os.getpid()).submit(take) for _ in range(min(threads, together) - 1)]
+    try:
+        take()
+    finally:
+        for helper in helpers:
+            if not helper.cancel():
+                helper.result()
+    for number in range(together, count):
+        work(number, run)
 
 
 @lru_cache(maxsize=1)

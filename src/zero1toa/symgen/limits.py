@@ -1,0 +1,65 @@
+"""What holds each Gaussian: how much of a training step it takes, and how far it may stray from its triangle."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..heads import HeadTopology
+from ..splats import Gaussians, position_loss, scale_loss
+from ..splats.rig import POSITION_THRESHOLD, SCALE_THRESHOLD
+
+# Thresholds of parts of the head relative to GaussianAvatars' (1 and 0.6 triangle scales). Ours: hair and clothes stand
+# off the mesh, a face does not; eyes and teeth would come through lids and lips.
+_REGION_REACH = {"scalp": 4.0, "shoulders": 3.0, "neck": 1.5}
+_PART_REACH = 0.5
+_FIRM_REGIONS = ("lips", "lidsLeft", "lidsRight")
+
+
+class Limits(NamedTuple):
+    """One number for each of N Gaussians."""
+
+    geometry: Tensor  # (N,) share of a step in place, orientation, size and opacity, in [0, 1]
+    reach: Tensor  # (N,) distance from the triangle that costs nothing, triangle scales
+    size: Tensor  # (N,) standard deviation that costs nothing, triangle scales
+
+    def of(self, index: Tensor) -> Limits:
+        """The limits of the rows `index` (M,), such as those of children."""
+        return Limits(*(values[index] for values in self))
+
+    def shares(self) -> dict[str, Tensor]:
+        """What `GaussianAdam` wants: colours are free, the rest takes its share."""
+        fields = ("means", "quats", "log_scales", "opacity_logits")
+        return {**dict.fromkeys(fields, self.geometry), "colors": torch.ones_like(self.geometry)}
+
+    def position_loss(self, splats: Gaussians) -> Tensor:
+        """How far the Gaussians stray beyond their reach."""
+        return position_loss(splats, self.reach)
+
+    def scale_loss(self, splats: Gaussians) -> Tensor:
+        """How far the Gaussians outgrow their size."""
+        return scale_loss(splats, self.size)
+
+
+def splat_limits(splats: Gaussians, topology: HeadTopology) -> Limits:
+    """Limits by part and region of the head, wide enough for where the Gaussians start.
+
+    Eyes, teeth and lashes keep their shape, or they would come through lids and lips; so do lips and lids, or they
+    would part where the photo shows teeth and eyes.
+    """
+    faces = topology.faces
+    skin = topology.part_faces("skin")
+    firm = np.maximum.reduce([topology.regions[name] for name in _FIRM_REGIONS])[faces].mean(1)
+    firm[~skin] = 1
+    reach = np.where(skin, 1.0, _PART_REACH)
+    for name, factor in _REGION_REACH.items():
+        reach = np.maximum(reach, 1 + (factor - 1) * topology.regions[name][faces].mean(1) * skin)
+    geometry, factor = (torch.as_tensor(a, dtype=torch.float32)[splats.triangle] for a in (1 - firm, reach))
+    start = splats.means.norm(dim=-1)
+    largest = splats.log_scales.exp().amax(-1)
+    return Limits(
+        geometry, torch.maximum(POSITION_THRESHOLD * factor, start), torch.maximum(SCALE_THRESHOLD * factor, largest)
+    )

@@ -1,0 +1,223 @@
+"""SymGEN, symbiotic generation (paper, section 3.3): the avatar and its video dataset make each other better.
+
+Two steps take turns. *Avatar-driven dataset enhancement*: a clip is rendered from the avatar, the prior makes it
+better, and the result replaces the clip in the dataset. *Dataset-refined avatar reconstruction*: the avatar trains on
+frames of the dataset. Which clips there are, and how far their cameras go, is decided by progressive learning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from ..camera import Camera
+from ..config import CreateConfig
+from ..priors import Drive, Mode, Reference, Video, VideoPrior
+from ..progress import Progress
+from ..splats import Gaussians, rasterize, to_world
+from .adam import GaussianAdam
+from .checkpoint import Workspace
+from .curriculum import active_stages, opening
+from .dataset import Clip, Dataset, Sample
+from .drives import ClipPlan
+from .limits import Limits
+from .losses import gradient_distance, weighted_distance
+
+Preview = Callable[[Gaussians, int], None]
+"""Called with the Gaussians and the number of iterations done; it decides itself how often it draws."""
+
+_SMALL_GRADIENT = 0.3  # of what one pixel's full error gives a colour: below it a Gaussian is hardly moved
+
+
+@dataclass(eq=False)
+class SymGen:
+    """One run: everything that changes while an avatar is trained.
+
+    Args:
+        reference: the person.
+        prior: the video model.
+        config: all numbers.
+        plans: what the clips show.
+        photo: the photo itself, always a sample.
+        splats: the first Gaussians.
+        limits: of the same.
+        generator: of all random numbers of the loop.
+        workspace: where the state is kept for a later `--resume`; None keeps nothing.
+    """
+
+    reference: Reference
+    prior: VideoPrior
+    config: CreateConfig
+    plans: list[ClipPlan]
+    photo: Sample
+    splats: Gaussians
+    limits: Limits
+    generator: torch.Generator
+    workspace: Workspace | None = None
+
+    def __post_init__(self) -> None:
+        config = self.config
+        self.iteration = 0
+        self.faces = torch.as_tensor(self.reference.head.topology.faces)
+        self.dataset = Dataset(self.plans, self.workspace.folder if self.workspace else None)
+        eps = _SMALL_GRADIENT * config.losses.color / (3 * config.size**2)
+        self.adam = GaussianAdam(self.splats, self.limits.shares(), eps)
+        self.prior_state: Any = self.prior.prepare(self.reference, self.generator)
+        if self.workspace is not None and self.workspace.has_state:
+            self._restore(self.workspace)
+
+    def run(self, progress: Progress, preview: Preview | None = None) -> Gaussians:
+        """Trains to the end and returns the Gaussians."""
+        total = self.config.iterations
+        with progress.stage("training", total) as stage:
+            stage.advance(self.iteration)
+            while self.iteration < total:
+                updated = self.update_dataset()
+                loss = self.train_step()
+                self.iteration += 1
+                stage.advance(1, loss=loss, clips=float(len(self.dataset)))
+                if updated and self.workspace is not None:
+                    self._save(self.workspace)
+                if preview is not None:
+                    preview(self.current(), self.iteration)
+        return self.current()
+
+    def current(self) -> Gaussians:
+        """The Gaussians as they are, without gradients, colours within [0, 1]."""
+        values = self.adam.splats
+        plain = (tensor.detach() for tensor in values)
+        return Gaussians(*plain)._replace(colors=values.colors.detach().clamp(0, 1))
+
+    def update_dataset(self) -> bool:
+        """Avatar-driven dataset enhancement, when it is due. Returns whether a clip was made."""
+        config, k = self.config, self.iteration
+        if config.guidance == "sds":
+            return False
+        stages = active_stages(config.curriculum, k, config.iterations)
+        active = [number for number, plan in enumerate(self.plans) if plan.stage in stages]
+        fresh = [number for number in active if number not in self.dataset.numbers]
+        for number in fresh:
+            drive = self._drive(number)
+            video = self.prior.generate(self.prior_state, drive)
+            self.dataset.replace(number, Clip.of(self.plans[number], self._opened(number), video, k))
+        if fresh or not active or config.guidance == "once" or k % config.update_interval:
+            return bool(fresh)
+        number = self.dataset.oldest(active)
+        drive = self._drive(number)
+        video = self.prior.regenerate(
+            self.prior_state, drive, self.render(drive), config.strength, cast(Mode, config.mode)
+        )
+        again = self.dataset[number].updates + 1
+        self.dataset.replace(number, Clip.of(self.plans[number], self._opened(number), video, k, again))
+        return True
+
+    def train_step(self) -> float:
+        """Dataset-refined avatar reconstruction: one step on one picture. Returns the loss."""
+        config = self.config
+        if config.guidance == "sds" and not self._wants_photo():
+            loss = self._distillation_loss()
+        else:
+            loss = self._reconstruction_loss(self._sample())
+        splats = self.adam.splats
+        loss = loss + config.losses.position * self.limits.position_loss(splats)
+        loss = loss + config.losses.scale * self.limits.scale_loss(splats)
+        loss.backward()
+        decay = config.rates.final ** (self.iteration / config.iterations)
+        self.adam.step({name: decay * getattr(config.rates, name) for name in self.adam.values})
+        return loss.item()
+
+    @torch.no_grad()
+    def render(self, drive: Drive) -> Video:
+        """The avatar along a drive; its confidence is 1."""
+        splats = self.current()
+        frames, alphas = [], []
+        for camera, vertices in zip(drive.cameras, self.reference.head.pose(drive.expressions, drive.poses)):
+            out = rasterize(*to_world(splats, vertices, self.faces), camera)
+            frames.append(out.image.permute(2, 0, 1))
+            alphas.append(out.alpha[None])
+        alpha = torch.stack(alphas)
+        return Video(torch.stack(frames), alpha, torch.ones_like(alpha))
+
+    def _opened(self, number: int) -> int:
+        config, plan = self.config, self.plans[number]
+        if config.guidance == "once":
+            return len(plan.path)
+        return opening(config.curriculum, self.iteration, config.iterations, len(plan.path))
+
+    def _drive(self, number: int) -> Drive:
+        return self.plans[number].drive(self._opened(number))
+
+    def _wants_photo(self) -> bool:
+        return bool(torch.rand(1, generator=self.generator).item() < self.config.photo_share)
+
+    def _sample(self) -> Sample:
+        """The photo, or a frame of any clip of the dataset."""
+        numbers = self.dataset.numbers
+        if not numbers or (self.config.guidance != "sds" and self._wants_photo()):
+            return self.photo
+        number = numbers[self._random(len(numbers))]
+        return self.dataset[number].sample(self._random(len(self.plans[number].path)))
+
+    def _random(self, count: int) -> int:
+        return int(torch.randint(count, (1,), generator=self.generator).item())
+
+    def _draw(self, camera: Camera, expression: Tensor, pose: Tensor, background: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.no_grad():
+            vertices = self.reference.head.pose(expression, pose)
+        out = rasterize(*to_world(self.adam.splats, vertices, self.faces), camera, background)
+        return out.image, out.alpha
+
+    def _reconstruction_loss(self, sample: Sample) -> Tensor:
+        weights = self.config.losses
+        background = torch.rand(3, generator=self.generator)
+        image, alpha = self._draw(sample.camera, sample.expression, sample.pose, background)
+        target = sample.image + background * (1 - sample.alpha[..., None])
+        matte_weight = sample.confidence if sample.matte_weight is None else sample.matte_weight
+        return (
+            weights.color * weighted_distance(image, target, sample.confidence)
+            + weights.matte * weighted_distance(alpha, sample.alpha, matte_weight)
+            + weights.structure * gradient_distance(image, target, sample.confidence)
+        )
+
+    def _distillation_loss(self) -> Tensor:
+        """Towards the prior's answer to this very render: a target that moves with every step, as in SDS."""
+        config = self.config
+        stages = active_stages(config.curriculum, self.iteration, config.iterations)
+        active = [number for number, plan in enumerate(self.plans) if plan.stage in stages]
+        number = active[self._random(len(active))]
+        drive = self._drive(number)
+        frame = self._random(len(drive.cameras))
+        one = Drive(drive.cameras[frame : frame + 1], drive.expressions[frame, None], drive.poses[frame, None])
+        image, alpha = self._draw(one.cameras[0], one.expressions[0], one.poses[0], torch.zeros(3))
+        video = Video(
+            image.detach().permute(2, 0, 1)[None], alpha.detach()[None, None], torch.ones_like(alpha)[None, None]
+        )
+        answer = self.prior.regenerate(self.prior_state, one, video, config.strength, cast(Mode, config.mode))
+        weight = answer.confidence[0, 0]
+        color = ((image - answer.frames[0].permute(1, 2, 0)) ** 2 * weight[..., None]).mean() / 2
+        matte = ((alpha - answer.alpha[0, 0]) ** 2 * weight).mean() / 2
+        return config.losses.color * color + config.losses.matte * matte
+
+    def _save(self, workspace: Workspace) -> None:
+        workspace.save(
+            {
+                "iteration": self.iteration,
+                "adam": self.adam.state(),
+                "limits": dict(self.limits._asdict()),
+                "generator": self.generator.get_state(),
+                "clips": self.dataset.index(),
+            }
+        )
+        self.dataset.forget_older()
+
+    def _restore(self, workspace: Workspace) -> None:
+        state = workspace.load()
+        self.iteration = state["iteration"]
+        self.adam.restore(state["adam"])
+        self.limits = Limits(**state["limits"])
+        self.generator.set_state(state["generator"])
+        self.dataset.restore(state["clips"])
