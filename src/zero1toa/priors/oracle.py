@@ -110,8 +110,8 @@ class OraclePrior:
     inconsistency: Inconsistency = Inconsistency()
     name: str = "oracle"
 
-    def prepare(self, reference: Reference, generator: torch.Generator) -> OracleState:
-        """The reference is not looked at: the oracle knows the subject."""
+    def prepare(self, reference: Reference | None, generator: torch.Generator) -> OracleState:
+        """The reference is not looked at and may be None: the oracle knows the subject."""
         size = len(self.subject.textures[0])
         first = _OTHER_SEED + _OTHERS * self.subject.seed
         count = _OTHERS if self.inconsistency.identity > 0 else 0
