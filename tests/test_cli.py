@@ -94,6 +94,45 @@ def test_an_avatar_must_be_a_glb(tmp_path, capsys):
     assert "avatar.glb" in lines[0]
 
 
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [(["--resume"], "nothing to resume"), (["--preview", "p.jpg"], "p.png"), (["--iterations", "-1"], "-1")],
+)
+def test_options_of_create_that_cannot_be_followed_are_one_sentence(
+    demo_portrait, options, word, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(zero1toa.api, "fit", lambda *_, **__: demo_portrait)
+    code, lines = run(capsys, "create", "demo", "-o", "a.glb", "--preset", "debug", *options, "-q")
+    assert code == 2
+    assert len(lines) == 1
+    assert word in lines[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_control_c_keeps_the_state_and_says_how_to_go_on(demo_portrait, tmp_path, capsys, monkeypatch):
+    from zero1toa.symgen import create
+
+    def stopping(*_):
+        def preview(splats, iteration):
+            if iteration == 9:
+                raise KeyboardInterrupt
+
+        return preview
+
+    monkeypatch.setattr(zero1toa.api, "fit", lambda *_, **__: demo_portrait)
+    monkeypatch.setattr(create, "Previewer", stopping)
+    arguments = ["create", "demo", "-o", tmp_path / "a.glb", "--preset", "debug", "--preview", tmp_path / "p.png", "-q"]
+    code, lines = run(capsys, *arguments)
+    assert code == 130
+    assert "--resume" in lines[0]
+    assert not (tmp_path / "a.glb").exists()
+    monkeypatch.undo()
+    monkeypatch.setattr(zero1toa.api, "fit", lambda *_, **__: demo_portrait)
+    assert run(capsys, *arguments, "--resume")[0] == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"a.glb", "p.png"}
+
+
 def test_fit_writes_what_it_promises_and_create_goes_on_from_there(tmp_path, capsys):
     assert main(["fit", "demo", "-o", str(tmp_path / "fit"), "-q"]) == 0
     made = {p.name for p in (tmp_path / "fit").iterdir()}

@@ -43,19 +43,27 @@ def create(
     seed: int = 0,
     force: bool = False,
     progress: Progress | None = None,
+    workspace: Path | None = None,
+    resume: bool = False,
+    preview: Path | None = None,
+    dataset: Path | None = None,
 ) -> Avatar:
     """Makes an avatar of a photo.
 
     Args:
         photo: a picture file, a folder that `zero1toa fit` wrote, "demo", or a `Portrait`.
-        preset: "debug", "fast" or "balanced"; ignored if a config is given.
+        preset: "debug", "fast", "balanced" or "paper"; ignored if a config is given.
         config: every number of the training.
         seed: of every random number, unless a config is given.
         force: go on where the photo would be refused.
         progress: where to show how far it is; by default nowhere.
+        workspace: a folder that holds the state of the run until it is finished; None keeps none.
+        resume: go on from the state in `workspace`.
+        preview: a PNG that is drawn anew every few seconds.
+        dataset: a folder into which the last state of the video clips is written as pictures.
 
     Raises:
-        InputError: the photo cannot be used, or there is no such preset.
+        InputError: the photo cannot be used, there is no such preset, or there is nothing to resume.
     """
     if config is None:
         if preset not in PRESETS:
@@ -64,7 +72,9 @@ def create(
     from .symgen.create import create_avatar
 
     portrait = photo if isinstance(photo, Portrait) else fit(photo, force=force, progress=progress)
-    return create_avatar(portrait, config, progress)
+    return create_avatar(
+        portrait, config, progress, workspace=workspace, resume=resume, preview=preview, dataset=dataset
+    )
 
 
 def load(path: str | Path) -> Avatar:

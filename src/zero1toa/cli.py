@@ -59,34 +59,75 @@ def create(
     photo: Photo,
     output: Output = Path("avatar.glb"),
     *,
-    preset: Literal["debug", "fast", "balanced"] = "fast",
+    preset: Literal["debug", "fast", "balanced", "paper"] = "fast",
+    guidance: Literal["symgen", "once", "sds"] = "symgen",
+    iterations: int | None = None,
     seed: int = 0,
+    preview: Path | None = None,
+    dataset: Path | None = None,
+    resume: bool = False,
     force: bool = False,
     quiet: Quiet = False,
 ) -> None:
     """Make an avatar of a photo.
 
-    Examples: zero1toa create demo -o avatar.glb | zero1toa create portrait.jpg --preset balanced
+    The avatar and a dataset of video clips make each other better (SymGEN), first from more and more sides, then with
+    more and more expression. Ctrl-C keeps the state; --resume goes on from there.
+
+    Examples: zero1toa create demo -o avatar.glb | zero1toa create portrait.jpg --preset balanced --preview look.png |
+    zero1toa create portrait.jpg --preset balanced --resume
 
     Args:
         photo: A picture file, a folder that fit wrote, or "demo".
         output: The avatar's file, a GLB.
-        preset: How long to work: debug takes seconds, fast less than a minute, balanced a few minutes on two CPU cores.
+        preset: How long to work: debug takes seconds, fast less than a minute, balanced a few minutes on two CPU cores;
+            paper has the paper's numbers and takes hours there.
+        guidance: symgen updates the clips as the avatar grows; once makes them once; sds follows the video prior's
+            answer to each single render (the paper's baselines).
+        iterations: Training steps, if not those of the preset.
         seed: Same seed, same machine, same avatar.
+        preview: A PNG that shows the avatar as it is, drawn anew every few seconds.
+        dataset: A folder for pictures of the clips at the end.
+        resume: Go on where an earlier call with the same options was stopped.
         force: Go on where the photo would be refused (a face turned too far, an animal).
         quiet: Print nothing but warnings and errors.
     """
     from . import api, files
+    from .commands import create_config, work_folder
 
     progress = Progress(quiet)
-    files.check_output_file(output)
     if output.suffix.lower() != ".glb":
         raise InputError(f"An avatar is a GLB file: name it {output.with_suffix('.glb')}.")
+    files.check_output_file(output)
+    if preview is not None:
+        if preview.suffix.lower() != ".png":
+            raise InputError(f"The preview is a PNG file: name it {preview.with_suffix('.png')}.")
+        files.check_output_file(preview)
+    if dataset is not None:
+        files.check_output_directory(dataset)
+    config = create_config(preset, seed, guidance, iterations)
     portrait = api.fit(photo, force=force, progress=progress)
     _warn(portrait.warnings, progress)
-    avatar = api.create(portrait, preset=preset, seed=seed, progress=progress)
+    work = work_folder(output)
+    try:
+        avatar = api.create(
+            portrait,
+            config=config,
+            progress=progress,
+            workspace=work,
+            resume=resume,
+            preview=preview,
+            dataset=dataset,
+        )
+    except KeyboardInterrupt:
+        if work.exists():
+            progress.warn(f"The state so far is kept in {work}; the same command with --resume goes on from there.")
+        raise
     avatar.save(output)
     progress.say(f"Wrote {output} ({output.expanduser().stat().st_size / 1e6:.1f} MB)")
+    for picture in (preview, dataset):
+        if picture is not None:
+            progress.say(f"Wrote {picture}")
 
 
 def render(

@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import files, showcase
 from .avatar import Avatar
+from .config import PRESETS, CreateConfig
 from .errors import InputError
 from .media import contact_sheet, write_gif, write_mp4, write_png
 from .progress import Progress
 
+_MOST_ITERATIONS = 1_000_000
 _TURNTABLE_FPS = 30.0
 _GIF_FPS = 20.0
 _LARGEST, _SMALLEST = 4096, 16
 _LARGEST_CELL, _LARGEST_GIF = 512, 1024
+
+
+def create_config(preset: str, seed: int, guidance: str, iterations: int | None) -> CreateConfig:
+    """A preset with the options of the command line.
+
+    Raises:
+        InputError: the number of iterations cannot be used.
+    """
+    config = replace(PRESETS[preset], seed=seed, guidance=guidance)
+    if iterations is None:
+        return config
+    if not 0 <= iterations <= _MOST_ITERATIONS:
+        raise InputError(f"{iterations} training steps cannot be made; choose 0 to {_MOST_ITERATIONS}.")
+    return replace(config, preset=f"{preset}, changed", iterations=iterations)
+
+
+def work_folder(output: Path) -> Path:
+    """Where `create` keeps the state of an unfinished run: hidden, beside the avatar's file."""
+    path = output.expanduser()
+    return path.with_name(f".{path.name}.work")
 
 
 @dataclass(frozen=True)

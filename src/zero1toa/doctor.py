@@ -47,12 +47,11 @@ class Row:
 
 
 _PRIORS = (
-    Row("Priors", "none", "ready", "what this version does: the avatar is trained on the photo alone"),
     Row(
         "Priors",
         "reprojection",
-        "planned",
-        "will be built in: the photo's texture on the fitted head; no weights, no GPU",
+        "ready",
+        "built in: the photo's texture on the fitted head; no weights, no GPU",
     ),
     Row("Priors", "mini", "planned", "a small video diffusion model trained with zero1toa itself"),
     Row(

@@ -8,7 +8,8 @@ import pytest
 from zero1toa.heads.mesh_render import rasterize_mesh
 from zero1toa.portrait.hair import hair_offsets
 from zero1toa.portrait.hair_colors import continue_hair
-from zero1toa.portrait.surface import PhotoSurface, SurfacePoints, mesh_laplacian, spread_over_mesh
+from zero1toa.portrait.spread import mesh_laplacian, spread_over_mesh
+from zero1toa.portrait.surface import PhotoSurface, SurfacePoints
 from zero1toa.symgen.create import personal_head
 
 
@@ -40,11 +41,11 @@ def test_spreading_keeps_known_values_and_fills_the_rest_between_them():
     faces = np.array([[0, 1, 2], [1, 3, 2], [2, 3, 4], [3, 5, 4]])
     values = np.array([[0.0], [0], [0], [0], [0], [1]])
     weight = np.array([1.0, 0, 0, 0, 0, 1])
-    out = spread_over_mesh(values, 1e6 * weight, faces, np.full((6, 1), 0.5))[:, 0]
+    out = spread_over_mesh(values, 1e6 * weight, mesh_laplacian(faces, 6), np.full((6, 1), 0.5))[:, 0]
     np.testing.assert_allclose(out[[0, 5]], [0, 1], atol=1e-4)
     assert (out[1:5] > 0).all() and (out[1:5] < 1).all()
     assert np.abs(mesh_laplacian(faces, 6).sum(1)).max() == 0
-    nothing = spread_over_mesh(values, 0 * weight, faces, np.full((6, 1), 0.5))
+    nothing = spread_over_mesh(values, 0 * weight, mesh_laplacian(faces, 6), np.full((6, 1), 0.5))
     np.testing.assert_allclose(nothing, 0.5, atol=1e-6)
 
 

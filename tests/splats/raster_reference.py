@@ -49,9 +49,18 @@ def project(means: Tensor, quats: Tensor, scales: Tensor, camera: Camera) -> tup
 
 
 def render(
-    means: Tensor, quats: Tensor, scales: Tensor, opacities: Tensor, colors: Tensor, camera: Camera, background: Tensor
+    means: Tensor,
+    quats: Tensor,
+    scales: Tensor,
+    opacities: Tensor,
+    colors: Tensor,
+    camera: Camera,
+    background: Tensor,
+    shift: Tensor | float = 0.0,
 ) -> Reference:
+    """Draws all; `shift` (N, 2) pixels moves the centres on the image plane, to be differentiated to."""
     centres, covariances, depths = project(means, quats, scales, camera)
+    centres = centres + shift
     conics = torch.linalg.inv(covariances)
     ys, xs = torch.meshgrid(
         torch.arange(camera.height, dtype=torch.float64) + 0.5,

@@ -31,3 +31,11 @@ def test_a_change_in_a_helper_file_is_noticed_by_the_cache(monkeypatch: pytest.M
     assert cache._index_key((), codegen) == before
     monkeypatch.setattr(jit, "_digest_of_sources", lambda: "other")
     assert cache._index_key((), codegen) != before
+
+
+def test_compiling_is_announced_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr("numba.core.caching.IndexDataCacheFile.load", lambda *_: None)
+    monkeypatch.setattr("numba.core.caching.IndexDataCacheFile.save", lambda *_: None)
+    jit._say_that_it_takes_a_while.cache_clear()
+    assert [jit.kernel(lambda x: x + 3)(1), jit.kernel(lambda x: x + 4)(1)] == [4, 5]
+    assert len([record for record in caplog.records if "Compiling" in record.message]) == 1

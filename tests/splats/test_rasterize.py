@@ -16,6 +16,8 @@ from raster_scenes import INPUTS, Scene, random_scene
 from zero1toa.camera import Camera
 from zero1toa.splats import RasterOutput, rasterize
 
+pytestmark = pytest.mark.usefixtures("kernels")  # everything here holds for both kinds
+
 FORWARD = 1e-5  # largest difference allowed
 BACKWARD = 1e-4  # of the largest gradient of an input
 NOISE = 1e-6  # where a gradient is zero but for rounding, as that of a round Gaussian's rotation; losses are about 1
@@ -218,3 +220,52 @@ def test_one_gaussian_has_the_size_and_place_it_should() -> None:
     expected[expected < 1 / 255] = 0
     np.testing.assert_allclose(output.alpha[32].numpy(), expected, atol=1e-5)
     np.testing.assert_allclose(output.depth.numpy(), 2.0 * output.alpha.numpy(), atol=1e-6)
+
+
+def test_gradients_are_what_finite_differences_say() -> None:
+    scene = random_scene(4, (24, 24), seed=12, radius=(4, 8), thinnest=0.5, opacity=(0.3, 0.6))
+    # Wide and faint enough to end outside the picture: no threshold is crossed by a small step.
+    scene = replace(scene, scales=scene.scales * 3)
+    generator = torch.Generator().manual_seed(2)
+    weights = [torch.randn(output.shape, generator=generator) for output in draw(scene)]
+
+    def loss(inputs: list[torch.Tensor]) -> torch.Tensor:
+        return sum((w.double() * o.double()).sum() for w, o in zip(weights, draw(scene, inputs)))
+
+    inputs = scene.inputs()
+    loss(inputs).backward()
+    for k, (name, step) in enumerate(zip(INPUTS, (1e-4, 1e-3, 1e-4, 1e-3, 1e-2))):
+        direction = torch.randn(inputs[k].shape, generator=generator)
+        there, back = (
+            loss([t.detach() + (sign * step * direction if j == k else 0) for j, t in enumerate(inputs)])
+            for sign in (1, -1)
+        )
+        slope = float(there.detach() - back.detach()) / (2 * step)
+        assert slope == pytest.approx(float((inputs[k].grad * direction).sum()), rel=0.02), name
+
+
+def test_without_gradients_the_picture_is_the_same() -> None:
+    scene = random_scene(300, (70, 50), seed=13)
+    with torch.no_grad():
+        alone = draw(scene)
+    for one, other in zip(alone, draw(scene)):
+        assert torch.equal(one, other)
+        assert not one.requires_grad
+
+
+def test_a_pixel_jumps_where_rounding_decides_whether_a_gaussian_counts() -> None:
+    """Why two right rasterisers differ in isolated pixels: alpha is cut at 1/255, so a hair decides about 1/255."""
+    camera = Camera.orbit(distance=1.0, size=33)
+
+    def picture(opacity: float) -> torch.Tensor:
+        common = (torch.zeros(1, 3), torch.tensor([[1.0, 0, 0, 0]]), torch.full((1, 3), 0.02))
+        return rasterize(*common, torch.tensor([opacity]), torch.ones(1, 3), camera).image[..., 0]
+
+    above = picture(0.5)
+    edge = above[16][above[16] > 0].min().item()  # the faintest pixel of the middle row
+    below = picture(0.5 / (edge * 255) * (1 - 1e-5))  # and now it is just below 1/255
+    above = picture(0.5 / (edge * 255) * (1 + 1e-5))
+    jump = (above - below).abs()
+    assert jump.max() == pytest.approx(1 / 255, rel=1e-3)
+    assert ((jump < 1e-5) | (jump > 0.99 / 255)).all()
+    assert (jump > 1e-5).sum() < 20

@@ -16,6 +16,8 @@ from zero1toa.errors import InputError
 from zero1toa.splats import rasterize
 from zero1toa.splats.cpu import pipeline
 
+pytestmark = pytest.mark.usefixtures("kernels")
+
 
 def draw_and_return(scene: Scene) -> list[torch.Tensor]:
     """Outputs and gradients."""

@@ -1,4 +1,4 @@
-"""The thin path from a portrait to an avatar, at debug size."""
+"""From a portrait to an avatar, at debug size."""
 
 from dataclasses import replace
 
@@ -7,13 +7,14 @@ import pytest
 import torch
 
 import zero1toa
-from zero1toa.config import PRESETS, TrainConfig
+from zero1toa.config import PRESETS
 from zero1toa.errors import InputError
 from zero1toa.portrait.surface import PhotoSurface
-from zero1toa.progress import Progress
-from zero1toa.symgen.create import personal_head, photo_freedom, photo_view
+from zero1toa.portrait.texture import lift_texture
+from zero1toa.priors import Reference
+from zero1toa.symgen.create import personal_head, photo_sample
 from zero1toa.symgen.initialize import face_density, initial_splats, sample_surface
-from zero1toa.symgen.train import train_on_view
+from zero1toa.symgen.limits import splat_limits
 
 
 def psnr(a, b, weight):
@@ -23,7 +24,7 @@ def psnr(a, b, weight):
 
 def test_the_avatar_looks_like_the_photo(debug_avatar, demo_portrait):
     portrait = demo_portrait
-    untrained = zero1toa.create(portrait, config=replace(PRESETS["debug"], train=TrainConfig(iterations=0)))
+    untrained = zero1toa.create(portrait, config=replace(PRESETS["debug"], iterations=0))
     face = np.zeros(portrait.alpha.shape)
     low, high = portrait.landmarks[:, :2].min(0).astype(int), portrait.landmarks[:, :2].max(0).astype(int)
     face[low[1] : high[1], low[0] : high[0]] = 1
@@ -99,23 +100,42 @@ def test_presets_name_themselves():
         zero1toa.create("demo", preset="none")
 
 
-def test_splats_that_may_not_follow_the_photo_stay_where_they_are(demo_portrait):
+def test_what_holds_a_splat_depends_on_where_it_is(demo_portrait):
     head = personal_head(demo_portrait)
     surface = PhotoSurface(demo_portrait, head)
-    splats, confidence = initial_splats(head, surface, 20_000, np.random.default_rng(0))
-    freedom = photo_freedom(splats, confidence, head)
-    config = TrainConfig(iterations=3)
-    view = photo_view(demo_portrait, surface, 96)
-    trained = train_on_view(head, splats, freedom, view, config, torch.Generator().manual_seed(0), Progress(quiet=True))
-    fixed = freedom.colors == 0
-    assert fixed.any()
-    assert (~fixed).any()
-    torch.testing.assert_close(trained.colors[fixed], splats.colors[fixed].clamp(0, 1))
-    assert not torch.equal(trained.colors[~fixed], splats.colors[~fixed])
-    firm = freedom.geometry == 0
-    assert torch.equal(trained.means[firm], splats.means[firm])
-    teeth = torch.as_tensor(head.topology.part_faces("teethUpper"))[splats.triangle]
-    assert firm[teeth].all()
+    splats, _, loose = initial_splats(head, surface, 20_000, np.random.default_rng(0))
+    limits = splat_limits(splats, head.topology, surface.lids, loose)
+
+    def on(name, part=False):
+        share = head.topology.part_faces(name) if part else head.topology.regions[name][head.topology.faces].mean(1)
+        return torch.as_tensor(share > 0.9)[splats.triangle]
+
+    assert (limits.geometry[on("teethUpper", part=True)] == 0).all()
+    assert (limits.geometry[on("eyeLeft", part=True)] == 0).all()
+    assert (limits.geometry[on("lips")] < 0.1).all()
+    assert (limits.geometry[on("nose")] > 0.9).all()
+    assert limits.reach[on("scalp")].min() > 2 * limits.reach[on("nose")].min()
+    assert limits.position_loss(splats) < 1e-9  # nothing is pushed where it starts
+    assert limits.scale_loss(splats) < 1e-9
+    assert limits.color.min() < 0.2
+    assert (limits.color[on("shoulders")] == 1).all()
+    assert (limits.reach >= torch.as_tensor(loose)).all()
+    half = torch.arange(0, len(limits.color), 2)
+    assert all(torch.equal(a, b[half]) for a, b in zip(limits.of(half), limits, strict=True))
+
+
+def test_the_photo_counts_where_splats_can_show_it_and_the_texture_is_sure(demo_portrait):
+    head = personal_head(demo_portrait)
+    surface = PhotoSurface(demo_portrait, head)
+    splats, _, _ = initial_splats(head, surface, 20_000, np.random.default_rng(0))
+    sample = photo_sample(Reference(demo_portrait, head, lift_texture(surface, 256)), splats, 96)
+    assert sample.image.shape == (96, 96, 3)
+    assert (sample.image <= sample.alpha[..., None] + 1e-5).all()
+    assert sample.matte_weight is not None
+    assert (sample.confidence <= sample.matte_weight + 1e-6).all()
+    nose = (demo_portrait.landmarks[1, :2] * 96 / 512).astype(int)
+    assert sample.confidence[nose[1], nose[0]] > 0.9
+    assert (sample.confidence[sample.alpha == 0] > 0.9).all()  # the background is sure
 
 
 def test_a_portrait_that_is_almost_transparent_is_refused(demo_portrait):
@@ -129,5 +149,5 @@ def test_a_black_bar_over_the_eyes_is_no_traceback(demo_portrait):
     eyes = demo_portrait.landmarks[[33, 263], 1].astype(int)
     image[eyes.min() - 25 : eyes.max() + 25] = 0
     covered = replace(demo_portrait, foreground=image)
-    config = replace(PRESETS["debug"], train=TrainConfig(iterations=1))
+    config = replace(PRESETS["debug"], iterations=1)
     assert torch.isfinite(zero1toa.create(covered, config=config).splats.colors).all()

@@ -86,6 +86,20 @@ def rasterize_triangles(points: NDArray[np.float64], faces: NDArray[np.integer],
     return buffers
 
 
+def farthest_depth(vertices: NDArray[np.floating], faces: NDArray[np.integer], camera: Camera) -> NDArray[np.float64]:
+    """(H, W) depth of the surface farthest from the camera, metres; infinity where nothing is."""
+    points = camera.project(np.asarray(vertices, np.float64))
+    limit = 2 / max(points[:, 2].min(), NEAR)
+    points[:, 2] = 1 / (limit - 1 / points[:, 2])  # inverse depths are linear on the screen, and so are reversed ones
+    shape = (camera.height, camera.width)
+    depth = np.full(shape, np.inf, np.float32)
+    _fill(points, np.asarray(faces, np.int32), depth, np.full(shape, -1, np.int32), np.zeros((*shape, 3), np.float32))
+    out = np.full(shape, np.inf)
+    drawn = np.isfinite(depth)
+    out[drawn] = 1 / (limit - 1 / depth[drawn].astype(np.float64))
+    return out
+
+
 def interpolate(
     attributes: NDArray[np.floating], buffers: MeshBuffers, faces: NDArray[np.integer]
 ) -> NDArray[np.float32]:

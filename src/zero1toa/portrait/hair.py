@@ -11,7 +11,7 @@ from scipy.sparse.linalg import spsolve
 from ..heads import HeadTopology, RiggedHead
 from ..heads.mesh_render import vertex_normals
 from .portrait import Portrait
-from .surface import mesh_laplacian
+from .spread import mesh_laplacian
 
 _RIM = 0.35  # a vertex whose normal makes a smaller cosine with the view lies on the outline
 _MOST_OUT, _MOST_IN = 0.08, 0.01  # metres
@@ -33,7 +33,7 @@ def hair_offsets(head: RiggedHead, portrait: Portrait) -> NDArray[np.float32]:
     rest = head.vertices.numpy().astype(np.float64)
     free = scalp_freedom(topology)
     laplacian = mesh_laplacian(topology.faces[topology.part_faces("skin")], topology.num_vertices)
-    normals = _smooth(vertex_normals(posed, topology.faces), laplacian)
+    normals = smooth_normals(posed, topology.faces, laplacian)
     index, distance = _outline_distances(posed, normals, free, portrait)
     if len(index) == 0:
         return np.zeros((topology.num_vertices, 3), np.float32)
@@ -47,7 +47,7 @@ def hair_offsets(head: RiggedHead, portrait: Portrait) -> NDArray[np.float32]:
     system = sparse.diags(weight + 1e-6) + _MEMBRANE * laplacian + _PLATE * (laplacian.T @ laplacian)
     amount = spsolve(system.tocsc(), target) * np.minimum(1, 1.5 * free)
     amount[~topology.part_vertices("skin")] = 0
-    rest_normals = _smooth(vertex_normals(rest, topology.faces), laplacian)
+    rest_normals = smooth_normals(rest, topology.faces, laplacian)
     return (amount[:, None] * rest_normals).astype(np.float32)
 
 
@@ -56,7 +56,11 @@ def scalp_freedom(topology: HeadTopology) -> NDArray[np.float64]:
     return topology.regions["scalp"].astype(np.float64) * topology.part_vertices("skin")
 
 
-def _smooth(normals: NDArray[np.float64], laplacian: sparse.csr_matrix) -> NDArray[np.float64]:
+def smooth_normals(
+    vertices: NDArray[np.float64], faces: NDArray[np.integer], laplacian: sparse.csr_matrix
+) -> NDArray[np.float64]:
+    """(V, 3) unit normals averaged with their neighbours', so that what moves along them does not cross."""
+    normals = vertex_normals(vertices, faces)
     degree = np.maximum(laplacian.diagonal(), 1)[:, None]
     for _ in range(_NORMAL_SMOOTHING):
         normals = normals - 0.7 * (laplacian @ normals) / degree

@@ -13,14 +13,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
-from scipy.sparse.linalg import splu
+from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates, median_filter, minimum_filter
 from scipy.spatial import cKDTree
 
 from ..heads import HeadTopology, RiggedHead, arkit
 from ..heads.appearance import default_colors
 from ..heads.mesh_render import MeshBuffers, rasterize_mesh, vertex_normals
+from .frame import metres_per_pixel
+from .grain import Grain
 from .portrait import Portrait
+from .spread import mesh_laplacian, smooth_step, spread_over_mesh
 
 _FACING_NONE, _FACING_FULL = 0.12, 0.5  # cosine to the view below which a surface is unseen, above which well seen
 _DEPTH_TOLERANCE = 0.004  # metres behind the nearest surface that still counts as seen
@@ -39,6 +41,16 @@ _EYE_RING = 0.014  # metres around the lids
 _SHADOW = (0.95, 0.75)  # brightness over the median there: clear skin, and lash or shadow, which a blink must not move
 _DARKEST = 1e-3  # brightness of skin under a black bar or in a black picture
 _LEAST_EYE_VERTICES = 3
+_STEP, _STEP_REACH = 0.012, 7  # metres of depth, and px of the window in which it makes an edge of what hides
+_SPECK, _SPECK_CONTRAST = 3, 0.05  # px of the median; distance in sRGB from it at which a pixel of skin is a speck
+_GRAZING_BLUR = 2.0  # px
+_PORES, _FOLDS = 4.0, 9.0  # px at 512; what is coarser is tone, not texture
+_PORE_GAIN = 0.5  # cheeks are rougher than neck and temples
+_BEHIND_SHADE = 0.85  # brightness of unseen neck over the face's
+_TOWARD_DEFAULT, _TOWARD_SKIN = 1e-6, 0.01  # weights of those defaults, against 1 for each edge
+_LEVEL = 12.0  # how much more flows along a level edge of neck and shoulders than along a steep one
+_MOST_RATIO, _DARKEST_RATIO = 0.7, 0.03  # of the two sides' light, as a logarithm; brightness below which it is noise
+_LIGHT_KEEP, _LIGHT_EVEN = 0.3, 0.003  # weights of a known ratio and of an even light, against 1 for each edge
 _OWN_COLOR_PARTS = (
     "teethUpper",
     "teethLower",
@@ -71,14 +83,14 @@ class PhotoSurface:
         expression = torch.as_tensor(portrait.expression, dtype=torch.float32)
         pose = torch.as_tensor(portrait.pose, dtype=torch.float32)
         self.vertices: NDArray[np.float64] = head.pose(expression, pose).numpy().astype(np.float64)
+        self.rest: NDArray[np.float64] = head.vertices.numpy().astype(np.float64)
         self.normals = vertex_normals(self.vertices, self.topology.faces)
         self.buffers: MeshBuffers = rasterize_mesh(self.vertices, self.topology.faces, portrait.camera)
         blink = head.expression_deltas[[arkit.INDEX["eyeBlinkLeft"], arkit.INDEX["eyeBlinkRight"]]]
-        self.lids = _smooth_step(
-            blink.norm(dim=-1).amax(0).numpy(), *_LID_MOTION
-        )  # (V,) how far a blink moves the skin
+        self.lids = smooth_step(blink.norm(dim=-1).amax(0).numpy(), *_LID_MOTION)  # (V,) how far a blink moves the skin
         inner = gaussian_filter((portrait.alpha > 0.9).astype(np.float32), _MATTE_EDGE)
         self._trust = np.clip(2 * inner - 1, 0, 1)
+        self._trust *= self._away_from_steps()
         self._skin_trust = self._trust * self._away_from_part_edges()
 
     def seen(
@@ -100,11 +112,27 @@ class PhotoSurface:
         column = np.clip(x, 0, camera.width - 1).astype(int)
         inside = (x >= 0) & (x < camera.width) & (y >= 0) & (y < camera.height)
         unhidden = z < self.buffers.depth[row, column] + tolerance
-        confidence = _smooth_step(facing, _FACING_NONE, _FACING_FULL) * (inside & unhidden)
+        confidence = smooth_step(facing, _FACING_NONE, _FACING_FULL) * (inside & unhidden)
         confidence *= np.where(skin, self._skin_trust[row, column], self._trust[row, column])
         where = np.stack([y - 0.5, x - 0.5])
-        colors = [map_coordinates(self.portrait.foreground[..., c], where, order=1, mode="nearest") for c in range(3)]
-        return np.stack(colors, -1), confidence
+        sharp, soft = (
+            np.stack([map_coordinates(picture[..., c], where, order=1, mode="nearest") for c in range(3)], -1)
+            for picture in self._pictures
+        )
+        return soft + smooth_step(confidence, 0, 1)[:, None] * (sharp - soft), confidence
+
+    @cached_property
+    def _pictures(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The person's colours without specks on the skin (dust, canvas, JPEG), and the same blurred, for surfaces so
+        grazing that every pixel is a smear."""
+        picture = self.portrait.foreground
+        drawn = self.buffers.face
+        smooth = self.topology.regions["face"] * (1 - self.topology.regions["lips"]) * (1 - self.lids)
+        skin = np.where(drawn >= 0, smooth[self.topology.faces].mean(1)[drawn], 0) * self._away_from_part_edges() > 0.9
+        middle = np.stack([median_filter(picture[..., c], _SPECK) for c in range(3)], -1)
+        speck = skin & (np.abs(picture - middle).max(-1) > _SPECK_CONTRAST)
+        clean = np.where(speck[..., None], middle, picture)
+        return clean, np.stack([gaussian_filter(clean[..., c], _GRAZING_BLUR) for c in range(3)], -1)
 
     def _away_from_part_edges(self) -> NDArray[np.float64]:
         """(H, W) 0 where the mesh changes from skin to eye, tooth or mouth, 1 from `_PART_EDGE` px on.
@@ -118,10 +146,17 @@ class PhotoSurface:
         edge[:, 1:] |= skin[:, 1:] != skin[:, :-1]
         return np.clip(distance_transform_edt(~edge) / _PART_EDGE - 0.5, 0, 1)
 
+    def _away_from_steps(self) -> NDArray[np.float64]:
+        """(H, W) 0 just behind something nearer: the fit is good to some pixels, and there it would show the nearer."""
+        nearest = minimum_filter(self.buffers.depth, _STEP_REACH)
+        with np.errstate(invalid="ignore"):  # infinity less infinity where nothing is
+            return np.where(self.buffers.depth - nearest > _STEP, 0.0, 1.0)
+
     def colors(self, points: SurfacePoints) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Colours (N, 3) of surface points, from the photo where it shows them, and the photo's confidence (N,)."""
-        faces, mirror = self.topology.faces, self.topology.mirror
-        skin = self.topology.part_faces("skin")[points.triangle]
+        topology = self.topology
+        faces, mirror = topology.faces, topology.mirror
+        skin = topology.part_faces("skin")[points.triangle]
         lid = points.interpolate(self.lids[:, None], faces)[:, 0]
         tolerance = _DEPTH_TOLERANCE + lid * (_LID_DEPTH_TOLERANCE - _DEPTH_TOLERANCE)
         place = points.interpolate(self.vertices, faces)
@@ -131,14 +166,93 @@ class PhotoSurface:
         mirrored, second = self.seen(mirrored_place, points.interpolate(self.normals[mirror], faces), skin, tolerance)
         own = self._own_colors[points.triangle]
         near_eye = points.interpolate(self.near_lids[:, None], faces)[:, 0]
-        shadow = near_eye * _smooth_step(seen.mean(1) / self._brightness_around_eyes, *_SHADOW)
+        shadow = near_eye * smooth_step(seen.mean(1) / self._brightness_around_eyes, *_SHADOW)
         confidence = confidence * (1 - lid) * np.where(skin, 1 - shadow, 1)
-        first = confidence * ~own
+        first = confidence * ~own * (1 - np.maximum(second - confidence, 0) * skin)  # the better view of the two
         second = second * ~own * (1 - lid) * (1 - first)
+        mirrored = mirrored * points.interpolate(self.mirror_gain, faces)
         filled = points.interpolate(self.vertex_colors, faces)
+        clothed = points.interpolate(topology.regions["shoulders"][:, None], faces)[:, 0]
+        places = self.around(points)
+        for grain, share in ((self._skin_grain, _PORE_GAIN * (1 - clothed) * (1 - lid)), (self._cloth_grain, clothed)):
+            some = skin & (share > 0)
+            filled[some] += share[some, None] * grain(places[some])
         rest = 1 - first - second
         mix = first[:, None] * seen + second[:, None] * mirrored + rest[:, None] * filled
         return mix.clip(0, 1).astype(np.float32), confidence.astype(np.float32)
+
+    @cached_property
+    def mirror_gain(self) -> NDArray[np.float64]:
+        """(V, 3) factors on a mirrored colour that give it the light of the side it comes to.
+
+        Where both sides are seen their ratio is known; it spreads smoothly from there, so that no seam shows.
+        """
+        seen, confidence = self.vertices_seen
+        other = self.topology.mirror
+        logarithm = np.log(np.maximum(seen, _DARKEST_RATIO))
+        ratio = (logarithm - logarithm[other]).clip(-_MOST_RATIO, _MOST_RATIO)
+        both = np.minimum(confidence, confidence[other])
+        both *= (both > _FILL_LEAST) * self.topology.part_vertices("skin") * (1 - self.lids) * (1 - self.lids[other])
+        spread = spread_over_mesh(
+            ratio, both, self.laplacian, np.zeros_like(ratio), keep=_LIGHT_KEEP, toward_default=_LIGHT_EVEN
+        )
+        return np.exp(spread)
+
+    def around(self, points: SurfacePoints) -> NDArray[np.float64]:
+        """(N, 2) metres: around the head's upright axis, and up."""
+        arm = points.interpolate(self.rest, self.topology.faces) - self.scalp_center
+        return np.stack([self.scalp_radius * np.arctan2(arm[:, 0], arm[:, 2]), arm[:, 1]], -1)
+
+    @cached_property
+    def _skin_grain(self) -> Grain:
+        """The pores and the uneven tone of cheeks and forehead."""
+        cheeks = self.topology.regions["face"] - np.maximum(self.near_lids, self.lids)
+        for name in ("lips", "nose", "browLeft", "browRight"):
+            cheeks = cheeks - self.topology.regions[name]
+        return self._grain(cheeks > 0.5, _PORES)
+
+    @cached_property
+    def _cloth_grain(self) -> Grain:
+        """Weave and folds of the clothes on the shoulders."""
+        return self._grain(self.topology.regions["shoulders"] > 0.5, _FOLDS)
+
+    def _grain(self, vertices: NDArray[np.bool_], coarsest: float) -> Grain:
+        drawn = self.buffers.face
+        region = (drawn >= 0) & vertices[self.topology.faces].all(1)[drawn] & (self._skin_trust > 0.9)
+        return Grain(
+            self._pictures[0], region, metres_per_pixel=metres_per_pixel(self.portrait.camera, self.vertices),
+            coarsest=coarsest * len(drawn) / 512, period=2 * np.pi * self.scalp_radius,
+        )  # fmt: skip
+
+    @cached_property
+    def laplacian(self) -> sparse.csr_matrix:
+        """(V, V) of the skin."""
+        return mesh_laplacian(self.topology.faces[self.topology.part_faces("skin")], self.topology.num_vertices)
+
+    @cached_property
+    def _skin_laplacian(self) -> sparse.csr_matrix:
+        """The same, with more flow along level edges below the chin: a collar goes around the neck."""
+        topology = self.topology
+        below = (topology.regions["face"] < 0.5) & (topology.regions["scalp"] < 0.5) & (topology.regions["ears"] < 0.5)
+
+        def weight(a: NDArray[np.integer], b: NDArray[np.integer]) -> NDArray[np.float64]:
+            edge = self.rest[a] - self.rest[b]
+            level = 1 - np.abs(edge[:, 1]) / np.maximum(np.linalg.norm(edge, axis=-1), 1e-9)
+            return 1 + _LEVEL * level**2 * (below[a] & below[b])
+
+        return mesh_laplacian(topology.faces[topology.part_faces("skin")], topology.num_vertices, weight)
+
+    @cached_property
+    def scalp_center(self) -> NDArray[np.float64]:
+        """(3,) middle of the scalp at rest, metres: the axis around which hair is laid."""
+        return self.rest[self.topology.regions["scalp"] > 0.5].mean(0)
+
+    @cached_property
+    def scalp_radius(self) -> float:
+        """Metres from that middle to the scalp, in the mean."""
+        return float(
+            np.linalg.norm(self.rest[self.topology.regions["scalp"] > 0.5] - self.scalp_center, axis=-1).mean()
+        )
 
     @cached_property
     def vertices_seen(self) -> tuple[NDArray, NDArray]:
@@ -151,14 +265,15 @@ class PhotoSurface:
         topology = self.topology
         skin = topology.part_vertices("skin")
         seen, confidence = self.vertices_seen
-        mirrored, second = seen[topology.mirror], confidence[topology.mirror] * _MIRROR_TRUST
+        mirrored = seen[topology.mirror] * self.mirror_gain
+        second = confidence[topology.mirror] * _MIRROR_TRUST
         weight = np.maximum(confidence, second) * (1 - self.lids)
         weight[weight < _FILL_LEAST] = 0
         known = np.where((second > confidence)[:, None], mirrored, seen)
-        weight *= 1 - self.near_lids * _smooth_step(known.mean(1) / self._brightness_around_eyes, *_SHADOW)
-        inside = topology.faces[topology.part_faces("skin")]
+        weight *= 1 - self.near_lids * smooth_step(known.mean(1) / self._brightness_around_eyes, *_SHADOW)
+        weight *= 1 - topology.regions["scalp"]  # hair has its own way behind the outline
         own = default_colors(topology) * self._mouth_shade[:, None]
-        spread = spread_over_mesh(known, weight * skin, inside, own)
+        spread = spread_over_mesh(known, weight * skin, self._skin_laplacian, *self._unseen_skin(own))
         clear = skin & (confidence > _CLEAR)
         if clear.any():  # the inside of the mouth is lit like the face, and grey in a grey picture
             own *= np.clip(np.median(seen[clear], axis=0).mean() / default_colors(topology)[skin].mean(), *_MOUTH_LIGHT)
@@ -168,12 +283,23 @@ class PhotoSurface:
             self._fill_eye(own, topology.part_vertices(eye), seen, confidence)
         return np.where(skin[:, None], spread, own).clip(0, 1).astype(np.float32)
 
+    def _unseen_skin(self, default: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(V, 3) and (V,): what skin far from all that is seen tends to, and how strongly; not so clothed shoulders."""
+        topology = self.topology
+        seen, confidence = self.vertices_seen
+        clear = topology.part_vertices("skin") & (topology.regions["face"] > 0.5) & (confidence > _CLEAR)
+        if not clear.any():
+            return default, np.full(len(default), _TOWARD_DEFAULT)
+        bare = 1 - topology.regions["shoulders"]
+        tone = _BEHIND_SHADE * np.median(seen[clear], axis=0)
+        return np.broadcast_to(tone, default.shape), _TOWARD_DEFAULT + _TOWARD_SKIN * bare
+
     @cached_property
     def near_lids(self) -> NDArray[np.float64]:
         """(V,) 1 on skin beside the lids, 0 from `_EYE_RING` on."""
         lids = self.vertices[self.lids > 0.5]
         distance = cKDTree(lids).query(self.vertices)[0] if len(lids) else np.full(len(self.vertices), np.inf)
-        return _smooth_step(distance, _EYE_RING, 0.5 * _EYE_RING) * self.topology.part_vertices("skin")
+        return smooth_step(distance, _EYE_RING, 0.5 * _EYE_RING) * self.topology.part_vertices("skin")
 
     @cached_property
     def _brightness_around_eyes(self) -> float:
@@ -211,35 +337,3 @@ class PhotoSurface:
         inner = self.topology.regions.get("innerMouth")
         own = self.topology.part_faces(*names)
         return own if inner is None else own | (inner[self.topology.faces].mean(1) > 0.5)
-
-
-def _smooth_step(value: NDArray, low: float, high: float) -> NDArray[np.float64]:
-    t = np.clip((value - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
-
-
-_KEEP, _TOWARD_DEFAULT = 10.0, 1e-6  # weights of a known value and of the default, against 1 for each edge
-
-
-def mesh_laplacian(faces: NDArray[np.integer], num_vertices: int) -> sparse.csr_matrix:
-    """(V, V) graph Laplacian: degree on the diagonal, -1 for each edge."""
-    a, b = np.concatenate([faces, np.roll(faces, -1, axis=1)]).reshape(2, -1)
-    edges = sparse.coo_matrix((np.ones(len(a)), (a, b)), shape=(num_vertices, num_vertices))
-    adjacency = ((edges + edges.T) > 0).astype(np.float64)
-    return (sparse.diags(np.asarray(adjacency.sum(1)).ravel()) - adjacency).tocsr()
-
-
-def spread_over_mesh(
-    values: NDArray[np.floating],
-    weight: NDArray[np.floating],
-    faces: NDArray[np.integer],
-    default: NDArray[np.floating],
-) -> NDArray[np.float64]:
-    """Harmonic interpolation: values (V, C) kept where weight (V,) is high, smooth in between and beyond.
-
-    Where nothing at all is known the result is `default` (V, C).
-    """
-    system = mesh_laplacian(faces, len(values)) + sparse.diags(_KEEP * weight + _TOWARD_DEFAULT)
-    solve = splu(system.tocsc())
-    right = _KEEP * weight[:, None] * values + _TOWARD_DEFAULT * default
-    return np.stack([solve.solve(right[:, c]) for c in range(values.shape[1])], -1)

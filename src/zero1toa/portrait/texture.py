@@ -12,6 +12,8 @@ from scipy.ndimage import distance_transform_edt
 
 from ..heads import HeadTopology
 from ..heads.mesh_render import rasterize_triangles
+from .carve import matte_share
+from .frame import wide_matte
 from .hair_colors import continue_hair
 from .surface import PhotoSurface, SurfacePoints
 
@@ -23,14 +25,18 @@ class HeadTexture:
 
     colors: NDArray[np.float32]  # (S, S, 3) sRGB in [0, 1]
     confidence: NDArray[np.float32]  # (S, S) in [0, 1]: how well the photo itself shows the place
+    alpha: NDArray[np.float32] | None = None  # (S, S) in [0, 1]: 0 where the matte leaves nothing; None is 1 everywhere
 
     def __post_init__(self) -> None:
         assert self.colors.shape == (*self.confidence.shape, 3), self.colors.shape
+        assert self.alpha is None or self.alpha.shape == self.confidence.shape, self.alpha.shape
 
     @property
     def channels(self) -> NDArray[np.float32]:
-        """(S, S, 4) colours and confidence."""
-        return np.concatenate([self.colors, self.confidence[..., None]], -1)
+        """(S, S, 5) colours, confidence, alpha; the first four times alpha."""
+        alpha = np.ones_like(self.confidence) if self.alpha is None else self.alpha
+        planes = np.concatenate([self.colors, self.confidence[..., None]], -1)
+        return np.concatenate([planes * alpha[..., None], alpha[..., None]], -1)
 
 
 class TexelMap(NamedTuple):
@@ -89,5 +95,7 @@ def lift_texture(surface: PhotoSurface, size: int = 1024) -> HeadTexture:
     texels = texel_map(surface.topology, size)
     colors, confidence = surface.colors(texels.points)
     colors = continue_hair(surface, texels.points, colors, confidence)
-    filled = fill_texture(texels, np.concatenate([colors, confidence[:, None]], 1))
-    return HeadTexture(np.ascontiguousarray(filled[..., :3]), np.ascontiguousarray(filled[..., 3]))
+    share = matte_share(surface, wide_matte(surface.portrait), texels.points)
+    filled = fill_texture(texels, np.concatenate([colors, confidence[:, None], share.clip(0, 1)[:, None]], 1))
+    color, sure, alpha = (np.ascontiguousarray(plane) for plane in (filled[..., :3], filled[..., 3], filled[..., 4]))
+    return HeadTexture(color, sure, alpha)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
@@ -26,9 +27,18 @@ _SMALL = 256
 _GUESS = 0.25
 """Confidence of a pixel that the photo does not show: the guess holds the avatar in place and is easily overruled."""
 
+_OWN = 0.5
+"""Share of the avatar's own render in pixels of the head that the photo does not show; the rest is the completed
+texture. With the render alone such places would be blurred a little more at every update."""
+
+_LEAST_ALPHA = 1e-3
+
 _HARMONY = 0.04
 """Standard deviation of the blur that carries colour differences into what the photo does not show, of the picture's
 width."""
+
+_COARSE = 64
+"""Pixels on a side of the picture in which that blur is made: it is wider than a few of them."""
 
 _LEAST_KNOWN = 0.02
 """Blurred confidence that counts as much as knowing nothing: far from all known pixels no colour is changed."""
@@ -39,8 +49,8 @@ class ReprojectionState:
     """A person's head and texture."""
 
     head: RiggedHead
-    large: NDArray[np.float32]  # (S, S, 4) colours and confidence
-    small: NDArray[np.float32]  # (S / 2, S / 2, 4)
+    large: NDArray[np.float32]  # (S, S, 5) colours, confidence and alpha, see `HeadTexture.channels`
+    small: NDArray[np.float32]  # (S / 2, S / 2, 5)
 
 
 class ReprojectionPrior:
@@ -58,13 +68,15 @@ class ReprojectionPrior:
         return Video(frames, alpha, _GUESS + (1 - _GUESS) * known)
 
     def regenerate(self, state: ReprojectionState, drive: Drive, video: Video, strength: float, mode: Mode) -> Video:
-        """What the photo knows over the avatar's own render; `strength` scales how much of the photo is laid over."""
+        """What the photo knows is laid over the avatar's own render, as far as `strength` says."""
         if mode == "generate":
             return self.generate(state, drive)
         frames, alpha, known = _draw(state, drive)
-        share = known * strength
         own = harmonized(video, frames, alpha, known)
-        outline = torch.maximum(video.alpha, alpha)  # holes are closed; hair beyond the head is the avatar's
+        # What the avatar leaves open inside the head's outline is closed; its hair beyond the outline stays.
+        outline = torch.maximum(video.alpha, alpha)
+        own = own + (outline - video.alpha) * frames / alpha.clamp_min(_LEAST_ALPHA)
+        share = strength * (known + (1 - known) * (1 - _OWN) * alpha)
         mixed = share * frames + (1 - share) * own
         return Video(mixed.clamp(0, 1), share * alpha + (1 - share) * outline, _GUESS + (1 - _GUESS) * known)
 
@@ -78,12 +90,14 @@ def harmonized(video: Video, frames: Tensor, alpha: Tensor, known: Tensor) -> Te
         alpha: (F, 1, H, W) of `frames`.
         known: (F, 1, H, W) confidence in [0, 1].
     """
-    weight = (known * torch.minimum(alpha, video.alpha)).numpy()
-    sigma = _HARMONY * frames.shape[-1]
-    spread = (0, 0, sigma, sigma)
-    shift = gaussian_filter(weight * (frames - video.frames).numpy(), spread, truncate=3)
-    shift /= gaussian_filter(weight, spread, truncate=3) + _LEAST_KNOWN
-    return video.frames + video.alpha * torch.from_numpy(shift)
+    weight = known * torch.minimum(alpha, video.alpha)
+    size = frames.shape[-2:]
+    coarse = max(1, min(size) // _COARSE)
+    sigma = _HARMONY * size[-1] / coarse
+    values = F.avg_pool2d(torch.cat([weight * (frames - video.frames), weight], 1), coarse, ceil_mode=True)
+    smooth = torch.from_numpy(gaussian_filter(values.numpy(), (0, 0, sigma, sigma), truncate=3))
+    shift = smooth[:, :3] / (smooth[:, 3:] + _LEAST_KNOWN)
+    return video.frames + video.alpha * F.interpolate(shift, size, mode="bilinear", align_corners=False)
 
 
 def halved(texture: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -102,11 +116,22 @@ def _draw(state: ReprojectionState, drive: Drive) -> tuple[Tensor, Tensor, Tenso
     def one(index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         return render_texture(posed[index], state.head.topology, texture, drive.cameras[index])
 
+    changes = [index for index in range(len(posed)) if index == 0 or not _same(drive, index - 1, index)]
     with ThreadPoolExecutor(max(1, torch.get_num_threads())) as threads:
-        values, cover = zip(*threads.map(one, range(len(drive.cameras))))
-    drawn = torch.from_numpy(np.stack(values)).permute(0, 3, 1, 2)
-    alpha = torch.from_numpy(np.stack(cover))[:, None]
-    return drawn[:, :3] * alpha, alpha, drawn[:, 3:] * alpha
+        values, cover = zip(*threads.map(one, changes))
+    shown = np.searchsorted(changes, range(len(posed)), side="right") - 1
+    drawn = torch.from_numpy(np.stack(values)[shown]).permute(0, 3, 1, 2)
+    drawn = drawn * torch.from_numpy(np.stack(cover)[shown])[:, None]
+    return drawn[:, :3], drawn[:, 4:], drawn[:, 3:4]
+
+
+def _same(drive: Drive, first: int, second: int) -> bool:
+    """Whether two frames show the same, as where the camera waits at the end of its open path."""
+    return (
+        drive.cameras[first] is drive.cameras[second]
+        and torch.equal(drive.expressions[first], drive.expressions[second])
+        and torch.equal(drive.poses[first], drive.poses[second])
+    )
 
 
 def head_texture_video(head: RiggedHead, texture: HeadTexture, drive: Drive) -> Video:

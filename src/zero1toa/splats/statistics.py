@@ -50,3 +50,15 @@ class RasterStatistics:
         half = torch.tensor([camera.width / 2, camera.height / 2], device=gradients.device)
         self.gradient_norms += torch.where(seen, (gradients * half).norm(dim=-1), 0.0)
         self.gradient_counts += seen
+
+    def state(self) -> dict[str, Tensor]:
+        """All sums, as plain tensors."""
+        return {name: getattr(self, name) for name in ("visible", "radii", "gradient_norms", "gradient_counts")}
+
+    @classmethod
+    def of(cls, state: dict[str, Tensor]) -> RasterStatistics:
+        """The statistics of which `state` was taken."""
+        statistics = cls(len(state["visible"]), state["visible"].device)
+        for name, tensor in state.items():
+            setattr(statistics, name, tensor.clone())
+        return statistics

@@ -26,7 +26,7 @@ class Workspace:
     """A folder beside the output that holds the state and the clips until the avatar is finished.
 
     Args:
-        folder: where; made when it is missing.
+        folder: where; made when something is first kept.
         fingerprint: of what the run depends on; a state with another one is not taken up.
         resume: go on from the state that lies there. Otherwise an old one is removed.
 
@@ -42,7 +42,6 @@ class Workspace:
             self._resumed = self._read()
         else:
             shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True, exist_ok=True)
 
     @property
     def has_state(self) -> bool:

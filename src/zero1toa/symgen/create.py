@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +14,10 @@ from .._version import __version__
 from ..avatar import Avatar
 from ..config import PRESETS, CreateConfig
 from ..errors import InputError
+from ..files import output_directory
 from ..heads import RiggedHead, load_head
-from ..portrait.hair import hair_offsets
+from ..heads.texture_render import render_texture
+from ..portrait.outline import refine_geometry
 from ..portrait.portrait import Portrait
 from ..portrait.surface import PhotoSurface
 from ..portrait.texture import lift_texture
@@ -34,6 +35,8 @@ from .preview import Previewer
 _KNOWN = 0.5  # confidence from which the photo shows a splat
 _LEAST_SHOWN = 0.02  # share of the splats that the photo must show
 _COVERED = 0.05  # alpha of the first splats from which a pixel can be trained
+_MATTE_NONE = 0.02  # alpha up to which a pixel is background
+_LEAST_PHOTO = 0.15  # weight of the photo's colours where its texture is not to be trusted
 _REACH = 1  # px of the crop beyond the splats' outline that they can cover
 
 
@@ -73,8 +76,8 @@ def create_avatar(
     head = personal_head(portrait)
     surface = PhotoSurface(portrait, head)
     with progress.stage("placing splats"):
-        splats, confidence = initial_splats(head, surface, config.splats, rng)
-    if (confidence > _KNOWN).mean() < _LEAST_SHOWN:
+        first = initial_splats(head, surface, config.splats, rng)
+    if (first.confidence > _KNOWN).mean() < _LEAST_SHOWN:
         raise InputError("The photo shows too little of the person to make an avatar of; use one without transparency.")
     with progress.stage("lifting the photo"):
         reference = Reference(portrait, head, lift_texture(surface, config.texture_size))
@@ -83,9 +86,9 @@ def create_avatar(
         prior,
         config,
         plan_clips(config.curriculum, head, portrait.camera, config.size, rng),
-        photo_sample(portrait, head, splats, config.size),
-        splats,
-        splat_limits(splats, head.topology),
+        photo_sample(reference, first.splats, config.size),
+        first.splats,
+        splat_limits(first.splats, head.topology, surface.lids, first.loose),
         generator,
         kept,
     )
@@ -114,43 +117,48 @@ def create_avatar(
     show = None if preview is None else Previewer(preview, avatar_of)
     avatar = avatar_of(run.run(progress, show))
     if dataset is not None:
-        run.dataset.write_pictures(dataset)
+        with output_directory(dataset) as folder:
+            run.dataset.write_pictures(folder)
     if kept is not None:
         kept.remove()
     return avatar
 
 
 def personal_head(portrait: Portrait) -> RiggedHead:
-    """The fitted person's head with the hair's volume."""
+    """The fitted person's head with the photo's outline and the hair's volume."""
     model = load_head(portrait.head)
     if len(portrait.identity) > model.num_identity:
         raise InputError(f"The fit has more identity coefficients than head '{portrait.head}'; fit the photo again.")
-    head = model.personalize(torch.as_tensor(portrait.identity, dtype=torch.float32))
-    offsets = torch.as_tensor(hair_offsets(head, portrait))
-    return replace(head, vertices=head.vertices + offsets)
+    return refine_geometry(model.personalize(torch.as_tensor(portrait.identity, dtype=torch.float32)), portrait)
 
 
-def photo_sample(portrait: Portrait, head: RiggedHead, splats: Gaussians, size: int) -> Sample:
+def photo_sample(reference: Reference, splats: Gaussians, size: int) -> Sample:
     """The photo as a training picture of `size` pixels.
 
-    What the matte shows far from all first splats does not count, lest the nearest be blown up to cover it. What lies
-    beyond the photo does not count either.
+    Colours count by the texture's confidence: what a pixel at the head's outline or at an open eye's lid shows would be
+    a streak from the side or a shadow in a blink. What the matte shows far from all first splats does not count, lest
+    the nearest be blown up to cover it; nor does what lies beyond the photo.
     """
+    portrait, head = reference.portrait, reference.head
     expression = torch.as_tensor(portrait.expression, dtype=torch.float32)
     pose = torch.as_tensor(portrait.pose, dtype=torch.float32)
     with torch.no_grad():
-        world = to_world(splats, head.pose(expression, pose), torch.as_tensor(head.topology.faces))
+        vertices = head.pose(expression, pose)
+        world = to_world(splats, vertices, torch.as_tensor(head.topology.faces))
         alpha = rasterize(*world, portrait.camera).alpha.numpy()
+    drawn, cover = render_texture(vertices.numpy(), head.topology, reference.texture.channels, portrait.camera)
+    known, mesh = drawn[..., 3] * cover, drawn[..., 4] * cover
     covered = binary_dilation(alpha > _COVERED, iterations=_REACH)
-    weight = np.where(((portrait.alpha > 0.02) & ~covered) | ~portrait.valid, 0.0, 1.0).astype(np.float32)
-    counts = torch.tensor(_resize(weight, size))
+    counts = np.where(((portrait.alpha > _MATTE_NONE) & ~covered) | ~portrait.valid, 0.0, 1.0).astype(np.float32)
+    sure = _LEAST_PHOTO + (1 - _LEAST_PHOTO) * (known + 1 - mesh)
     return Sample(
         torch.tensor(_resize(portrait.foreground * portrait.alpha[..., None], size)),
         torch.tensor(_resize(portrait.alpha, size)),
-        counts,
+        torch.tensor(_resize(counts * sure, size)),
         portrait.camera.resized(size, size),
         expression,
         pose,
+        torch.tensor(_resize(counts, size)),
     )
 
 

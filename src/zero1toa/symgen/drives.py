@@ -97,6 +97,6 @@ def _temporal(
     return ClipPlan(
         stage,
         (front(float(yaw), float(pitch)),) * config.frames,
-        torch.as_tensor(motion.weights, dtype=torch.float32),
+        torch.tensor(motion.weights, dtype=torch.float32),
         torch.as_tensor(poses, dtype=torch.float32),
     )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..heads import HeadTopology
@@ -16,12 +17,14 @@ from ..splats.rig import POSITION_THRESHOLD, SCALE_THRESHOLD
 # off the mesh, a face does not; eyes and teeth would come through lids and lips.
 _REGION_REACH = {"scalp": 4.0, "shoulders": 3.0, "neck": 1.5}
 _PART_REACH = 0.5
+_LID_COLOR = 0.1  # share of a step that a lid's colour takes
 _FIRM_REGIONS = ("lips", "lidsLeft", "lidsRight")
 
 
 class Limits(NamedTuple):
     """One number for each of N Gaussians."""
 
+    color: Tensor  # (N,) share of a step in colour, in [0, 1]
     geometry: Tensor  # (N,) share of a step in place, orientation, size and opacity, in [0, 1]
     reach: Tensor  # (N,) distance from the triangle that costs nothing, triangle scales
     size: Tensor  # (N,) standard deviation that costs nothing, triangle scales
@@ -31,9 +34,9 @@ class Limits(NamedTuple):
         return Limits(*(values[index] for values in self))
 
     def shares(self) -> dict[str, Tensor]:
-        """What `GaussianAdam` wants: colours are free, the rest takes its share."""
+        """What `GaussianAdam` wants."""
         fields = ("means", "quats", "log_scales", "opacity_logits")
-        return {**dict.fromkeys(fields, self.geometry), "colors": torch.ones_like(self.geometry)}
+        return {**dict.fromkeys(fields, self.geometry), "colors": self.color}
 
     def position_loss(self, splats: Gaussians) -> Tensor:
         """How far the Gaussians stray beyond their reach."""
@@ -44,11 +47,20 @@ class Limits(NamedTuple):
         return scale_loss(splats, self.size)
 
 
-def splat_limits(splats: Gaussians, topology: HeadTopology) -> Limits:
+def splat_limits(
+    splats: Gaussians, topology: HeadTopology, lids: NDArray[np.floating], loose: NDArray[np.floating]
+) -> Limits:
     """Limits by part and region of the head, wide enough for where the Gaussians start.
 
     Eyes, teeth and lashes keep their shape, or they would come through lids and lips; so do lips and lids, or they
-    would part where the photo shows teeth and eyes.
+    would part where the photo shows teeth and eyes. Lids take little of a step in colour too: folded over an open eye
+    they lie in its shadow, which a blink would carry along.
+
+    Args:
+        splats: N Gaussians.
+        topology: of the head.
+        lids: (V,) how far a vertex is lid, in [0, 1].
+        loose: (N,) triangle scales by which a Gaussian's reach is wider, as that of hair off the head.
     """
     faces = topology.faces
     skin = topology.part_faces("skin")
@@ -57,9 +69,15 @@ def splat_limits(splats: Gaussians, topology: HeadTopology) -> Limits:
     reach = np.where(skin, 1.0, _PART_REACH)
     for name, factor in _REGION_REACH.items():
         reach = np.maximum(reach, 1 + (factor - 1) * topology.regions[name][faces].mean(1) * skin)
-    geometry, factor = (torch.as_tensor(a, dtype=torch.float32)[splats.triangle] for a in (1 - firm, reach))
+    color = 1 - (1 - _LID_COLOR) * lids[faces].mean(1) * skin
+    color, geometry, factor = (
+        torch.as_tensor(of_face, dtype=torch.float32)[splats.triangle] for of_face in (color, 1 - firm, reach)
+    )
     start = splats.means.norm(dim=-1)
     largest = splats.log_scales.exp().amax(-1)
     return Limits(
-        geometry, torch.maximum(POSITION_THRESHOLD * factor, start), torch.maximum(SCALE_THRESHOLD * factor, largest)
+        color,
+        geometry,
+        torch.maximum(POSITION_THRESHOLD * factor + torch.as_tensor(loose), start),
+        torch.maximum(SCALE_THRESHOLD * factor, largest),
     )

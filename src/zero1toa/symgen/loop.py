@@ -18,11 +18,13 @@ from ..camera import Camera
 from ..config import CreateConfig
 from ..priors import Drive, Mode, Reference, Video, VideoPrior
 from ..progress import Progress
-from ..splats import Gaussians, rasterize, to_world
+from ..splats import Gaussians, rasterize, rasterize_clip, to_world
+from ..splats.statistics import RasterStatistics
 from .adam import GaussianAdam
 from .checkpoint import Workspace
 from .curriculum import active_stages, opening
 from .dataset import Clip, Dataset, Sample
+from .density import controlled
 from .drives import ClipPlan
 from .limits import Limits
 from .losses import gradient_distance, weighted_distance
@@ -30,7 +32,7 @@ from .losses import gradient_distance, weighted_distance
 Preview = Callable[[Gaussians, int], None]
 """Called with the Gaussians and the number of iterations done; it decides itself how often it draws."""
 
-_SMALL_GRADIENT = 0.3  # of what one pixel's full error gives a colour: below it a Gaussian is hardly moved
+_SMALL_GRADIENT = 1.0  # of what one pixel's full error gives a colour: below it a Gaussian is hardly moved
 
 
 @dataclass(eq=False)
@@ -66,6 +68,8 @@ class SymGen:
         self.dataset = Dataset(self.plans, self.workspace.folder if self.workspace else None)
         eps = _SMALL_GRADIENT * config.losses.color / (3 * config.size**2)
         self.adam = GaussianAdam(self.splats, self.limits.shares(), eps)
+        self.statistics = RasterStatistics(len(self.splats.means))
+        self.most = round(config.density.most * len(self.splats.means))
         self.prior_state: Any = self.prior.prepare(self.reference, self.generator)
         if self.workspace is not None and self.workspace.has_state:
             self._restore(self.workspace)
@@ -79,6 +83,7 @@ class SymGen:
                 updated = self.update_dataset()
                 loss = self.train_step()
                 self.iteration += 1
+                self.control_density()
                 stage.advance(1, loss=loss, clips=float(len(self.dataset)))
                 if updated and self.workspace is not None:
                     self._save(self.workspace)
@@ -131,16 +136,29 @@ class SymGen:
         return loss.item()
 
     @torch.no_grad()
+    def control_density(self) -> bool:
+        """Clones, splits and prunes, when it is due. Returns whether it was."""
+        density, k, total = self.config.density, self.iteration, self.config.iterations
+        if not density.interval or k % density.interval or not density.begin * total <= k <= density.end * total:
+            return False
+        change = controlled(
+            self.adam.splats, self.statistics, self.limits.geometry > 0, density, self.most, self.generator
+        )
+        self.adam.rebuild(change.parents, change.fresh, change.splats)
+        self.limits = self.limits.of(change.parents)
+        self.statistics = RasterStatistics(len(change.parents))
+        return True
+
+    @torch.no_grad()
     def render(self, drive: Drive) -> Video:
         """The avatar along a drive; its confidence is 1."""
         splats = self.current()
-        frames, alphas = [], []
-        for camera, vertices in zip(drive.cameras, self.reference.head.pose(drive.expressions, drive.poses)):
-            out = rasterize(*to_world(splats, vertices, self.faces), camera)
-            frames.append(out.image.permute(2, 0, 1))
-            alphas.append(out.alpha[None])
-        alpha = torch.stack(alphas)
-        return Video(torch.stack(frames), alpha, torch.ones_like(alpha))
+        posed = self.reference.head.pose(drive.expressions, drive.poses)
+        worlds = [to_world(splats, vertices, self.faces) for vertices in posed]
+        moving = [torch.stack(tensors) for tensors in zip(*(world[:3] for world in worlds))]
+        out = rasterize_clip(*moving, worlds[0].opacities, worlds[0].colors, drive.cameras)
+        alpha = out.alpha[:, None]
+        return Video(out.image.permute(0, 3, 1, 2), alpha, torch.ones_like(alpha))
 
     def _opened(self, number: int) -> int:
         config, plan = self.config, self.plans[number]
@@ -168,7 +186,8 @@ class SymGen:
     def _draw(self, camera: Camera, expression: Tensor, pose: Tensor, background: Tensor) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
             vertices = self.reference.head.pose(expression, pose)
-        out = rasterize(*to_world(self.adam.splats, vertices, self.faces), camera, background)
+        world = to_world(self.adam.splats, vertices, self.faces)
+        out = rasterize(*world, camera, background, statistics=self.statistics)
         return out.image, out.alpha
 
     def _reconstruction_loss(self, sample: Sample) -> Tensor:
@@ -209,6 +228,7 @@ class SymGen:
                 "adam": self.adam.state(),
                 "limits": dict(self.limits._asdict()),
                 "generator": self.generator.get_state(),
+                "statistics": self.statistics.state(),
                 "clips": self.dataset.index(),
             }
         )
@@ -220,4 +240,5 @@ class SymGen:
         self.adam.restore(state["adam"])
         self.limits = Limits(**state["limits"])
         self.generator.set_state(state["generator"])
+        self.statistics = RasterStatistics.of(state["statistics"])
         self.dataset.restore(state["clips"])

@@ -67,29 +67,36 @@ def sort_by_depth(records: Floats, keys: Integers, spare_keys: Integers, order: 
 
 
 @inlined
-def _span(record, tile_row, width):  # type: ignore[no-untyped-def]
-    """First and last pixel column that a Gaussian touches in a row of tiles; the first is greater if there is none."""
-    first_row = max(np.float32(tile_row * L.TILE), record[L.FIRST_ROW])
-    last_row = min(np.float32(tile_row * L.TILE + L.TILE - 1), record[L.LAST_ROW])
-    x, y = record[L.X] + record[L.X_PART], record[L.Y] + record[L.Y_PART]
-    low, high = first_row + np.float32(0.5) - y, last_row + np.float32(0.5) - y
-    right_dy = min(max(record[L.EXTREME_DY], low), high)
-    left_dy = min(max(-record[L.EXTREME_DY], low), high)
-    right = x + _half_chord(record, right_dy, np.float32(1))
-    left = x + _half_chord(record, left_dy, np.float32(-1))
-    first = math.ceil(max(left - np.float32(0.5) - SLACK, np.float32(0)))
-    last = math.floor(min(right - np.float32(0.5) + SLACK, np.float32(width - 1)))
-    if first > last:
-        return np.int32(1), np.int32(0)
-    return np.int32(first), np.int32(last)
+def _outline(record):  # type: ignore[no-untyped-def]
+    """What `_span` needs to know about a Gaussian, once for all its rows of tiles."""
+    inverse = np.float32(1) / record[L.WHITEN_XX]
+    return (
+        record[L.X] + record[L.X_PART] - np.float32(0.5),
+        record[L.Y] + record[L.Y_PART] - np.float32(0.5),
+        record[L.FIRST_ROW],
+        record[L.LAST_ROW],
+        record[L.EXTREME_DY],
+        record[L.REACH],
+        record[L.WHITEN_YY],
+        inverse,
+        record[L.WHITEN_XY] * inverse,
+    )
 
 
 @inlined
-def _half_chord(record, dy, side):  # type: ignore[no-untyped-def]
-    """dx of the outline at dy, on the right (side 1) or on the left (side -1)."""
-    down = record[L.WHITEN_YY] * dy
-    across = side * np.float32(math.sqrt(max(record[L.REACH] - down * down, np.float32(0))))
-    return (across - record[L.WHITEN_XY] * dy) / record[L.WHITEN_XX]
+def _span(outline, tile_row, width):  # type: ignore[no-untyped-def]
+    """First and last pixel column that a Gaussian touches in a row of tiles; the first is greater if there is none."""
+    x, y, top, bottom, extreme, reach, yy, inverse, slant = outline
+    low = max(np.float32(tile_row * L.TILE), top) - y
+    high = min(np.float32(tile_row * L.TILE + L.TILE - 1), bottom) - y
+    right_dy, left_dy = min(max(extreme, low), high), min(max(-extreme, low), high)
+    right_down, left_down = yy * right_dy, yy * left_dy
+    right = x + math.sqrt(max(reach - right_down * right_down, np.float32(0))) * inverse - slant * right_dy
+    left = x - math.sqrt(max(reach - left_down * left_down, np.float32(0))) * inverse - slant * left_dy
+    # Limited to what an int32 holds before it becomes one.
+    first = math.ceil(min(max(left - SLACK, np.float32(0)), np.float32(width)))
+    last = math.floor(max(min(right + SLACK, np.float32(width - 1)), np.float32(-1)))
+    return np.int32(first), np.int32(last)
 
 
 @kernel
@@ -108,12 +115,12 @@ def count_pairs(
     while chunk < CHUNKS:
         for rank in range(visible * chunk // CHUNKS, visible * (chunk + 1) // CHUNKS):
             prefetch(records, order[min(rank + _AHEAD, visible - 1)])
-            record = records[order[rank]]
-            top = np.int32(record[L.FIRST_ROW]) >> L.TILE_SHIFT
-            rows = (np.int32(record[L.LAST_ROW]) >> L.TILE_SHIFT) - top + 1
+            outline = _outline(records[order[rank]])
+            top = np.int32(outline[2]) >> L.TILE_SHIFT
+            rows = (np.int32(outline[3]) >> L.TILE_SHIFT) - top + 1
             spans[rank, 0] = top | (rows << 16)
             for row in range(rows):
-                first, last = _span(record, top + row, width)
+                first, last = _span(outline, top + row, width)
                 if row < SPANS:
                     spans[rank, 1 + row] = first | (last << 16)
                 if first <= last:
@@ -185,7 +192,7 @@ def list_pairs(
                 if row < SPANS:
                     first, last = spans[rank, 1 + row] & 0xFFFF, spans[rank, 1 + row] >> 16
                 else:
-                    first, last = _span(records[index], top + row, width)
+                    first, last = _span(_outline(records[index]), top + row, width)
                 if first > last:
                     continue
                 for column in range(first >> L.TILE_SHIFT, (last >> L.TILE_SHIFT) + 1):

@@ -40,37 +40,38 @@ def centres_of(block):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def lines_of(record, left, top):  # type: ignore[no-untyped-def]
-    """What is to be added to WHITEN_XX x + WHITEN_XY y and to WHITEN_YY y for x, y from the corner of a tile."""
+def offsets_in_tile(record, left, top):  # type: ignore[no-untyped-def]
+    """The whitened offset a, b = W (pixel - centre), as four vectors: two for the pixels, two for the blocks of a tile.
+
+    The first two hold a and b at the pixels of the tile's first block; the others what is to be added for each block.
+    """
     x, y = centre_in_tile(record, left, top)
-    return -(record[L.WHITEN_XX] * x + record[L.WHITEN_XY] * y), -(record[L.WHITEN_YY] * y)
+    xx, xy, yy = record[L.WHITEN_XX], record[L.WHITEN_XY], record[L.WHITEN_YY]
+    dx, dy = quad_columns() - (x - MIDDLE), quad_rows() - (y - MIDDLE)
+    right, down = quad_columns() * _SIDE, quad_rows() * _SIDE
+    return fma(dx, xx, dy * xy), dy * yy, fma(right, xx, down * xy), down * yy
 
 
 @inlined
-def exponent(x, y, xx, xy, yy, across, down, log2_opacity):  # type: ignore[no-untyped-def]
-    """The whitened offset and the exponent of 2 in alpha. Forward and backward call this, so they agree to the bit."""
-    a = fma(x, xx, fma(y, xy, spread(across)))
-    b = fma(y, yy, spread(down))
-    return a, b, minus_fma(a, a, minus_fma(b, b, spread(log2_opacity)))
+def exponent(a, b, log2_opacity):  # type: ignore[no-untyped-def]
+    """The exponent of 2 in alpha."""
+    return minus_fma(a, a, minus_fma(b, b, spread(log2_opacity)))
 
 
 @inlined
-def touched_blocks(record, across, down, left, top):  # type: ignore[no-untyped-def]
+def touched_blocks(record, left, top):  # type: ignore[no-untyped-def]
     """Mask of the blocks that a Gaussian's outline meets, one lane for each block.
 
     Of the outline between the first and the last row of a block, the rightmost point is where the outline's own is, or
     as near to it as the rows allow, and so is the leftmost. The block is met if its left edge is not to the right of
     the one and its right edge not to the left of the other; and that is asked without roots.
     """
-    x0, y0 = quad_columns() * _SIDE + MIDDLE, quad_rows() * _SIDE + MIDDLE
-    x1, y1 = x0 + _SPAN, y0 + _SPAN
-    _, y = centre_in_tile(record, left, top)
+    x, y = centre_in_tile(record, left, top)
     xx, xy, yy = record[L.WHITEN_XX], record[L.WHITEN_XY], record[L.WHITEN_YY]
-    reach = record[L.REACH] + _REACH_SLACK
-    right_y = smaller(larger(spread(y + record[L.EXTREME_DY]), y0), y1)
-    left_y = smaller(larger(spread(y - record[L.EXTREME_DY]), y0), y1)
-    a = larger(fma(x0, xx, fma(right_y, xy, spread(across))), ZERO)
-    b = fma(right_y, yy, spread(down))
-    c = smaller(fma(x1, xx, fma(left_y, xy, spread(across))), ZERO)
-    d = fma(left_y, yy, spread(down))
+    reach, extreme = record[L.REACH] + _REACH_SLACK, record[L.EXTREME_DY]
+    x0, y0 = quad_columns() * _SIDE - (x - MIDDLE), quad_rows() * _SIDE - (y - MIDDLE)
+    x1, y1 = x0 + _SPAN, y0 + _SPAN
+    right_y, left_y = smaller(larger(spread(extreme), y0), y1), smaller(larger(spread(-extreme), y0), y1)
+    a, b = larger(fma(x0, xx, right_y * xy), ZERO), right_y * yy
+    c, d = smaller(fma(x1, xx, left_y * xy), ZERO), left_y * yy
     return (fma(a, a, b * b) <= reach) & (fma(c, c, d * d) <= reach)

@@ -77,12 +77,15 @@ def _replay_tile(  # type: ignore[no-untyped-def]
         if i < height and j < width:
             red, green, blue = grad_image[i, j, 0], grad_image[i, j, 1], grad_image[i, j, 2]
             rest = red * image[i, j, 0] + green * image[i, j, 1] + blue * image[i, j, 2]
-            # The gradient of alpha = 1 - transmittance acts like a background that is darker by as much.
-            rest += grad_depth[i, j] * depth[i, j] - grad_alpha[i, j] * (ONE - alpha[i, j])
+            if grad_alpha.size > 0:
+                # The gradient of alpha = 1 - transmittance acts like a background that is darker by as much.
+                rest -= grad_alpha[i, j] * (ONE - alpha[i, j])
+            if grad_depth.size > 0:
+                rest += grad_depth[i, j] * depth[i, j]
+                state[_GRAD_DEPTH + p] = grad_depth[i, j]
             state[_TRANSMITTANCE + p] = ONE
             state[_REST + p] = rest
             state[_GRAD_RED + p], state[_GRAD_GREEN + p], state[_GRAD_BLUE + p] = red, green, blue
-            state[_GRAD_DEPTH + p] = grad_depth[i, j]
     for k in range(starts[tile], ends[tile]):
         ahead = min(k + AHEAD, pairs.shape[0] - 1)
         prefetch(records, pairs[ahead] & L.GAUSSIAN_BITS)
@@ -120,8 +123,8 @@ def composite_backward(
     alpha: Floats,  # (H, W)
     depth: Floats,  # (H, W)
     grad_image: Floats,  # (H, W, 3) gradient of the loss to the image
-    grad_alpha: Floats,  # (H, W)
-    grad_depth: Floats,  # (H, W)
+    grad_alpha: Floats,  # (H, W), or empty if there is none
+    grad_depth: Floats,  # (H, W), or empty if there is none
     sums: Floats,  # (P, GRADIENT) out: by slot, what flows back from one tile to one Gaussian
 ) -> None:
     """Fills `sums` for every pair, with zeros for the pairs behind a finished tile.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zero1toa.splats.cpu import layout as L
-from zero1toa.splats.cpu.blocks import BLOCKS, LOG2_ALPHA_MIN, ONE, ZERO, centres_of, exponent, lines_of
+from zero1toa.splats.cpu.blocks import BLOCKS, LOG2_ALPHA_MIN, ONE, ZERO, exponent, offsets_in_tile
 from zero1toa.splats.cpu.intrinsics import next_number, prefetch
 from zero1toa.splats.cpu.jit import inlined, kernel
 from zero1toa.splats.cpu.simd import (
@@ -37,9 +37,12 @@ _AHEAD = 12
 """Pairs between asking for a record and using it."""
 
 # Planes of the state of a block. REST is what the Gaussians further back and the background still add to the loss.
-_X, _Y, _RUNNING, _REST, _GRAD_RED, _GRAD_GREEN, _GRAD_BLUE, _GRAD_DEPTH = range(0, 8 * LANES, LANES)
-_BLOCK_STATE = 8 * LANES
-_SPACE = BLOCKS * _BLOCK_STATE
+_RUNNING, _REST, _GRAD_RED, _GRAD_GREEN, _GRAD_BLUE, _GRAD_DEPTH = range(0, 6 * LANES, LANES)
+_BLOCK_STATE = 6 * LANES
+# After the states of the blocks, what is to be added for each block to the offsets of a Gaussian.
+_BLOCK_A = BLOCKS * _BLOCK_STATE
+_BLOCK_B = _BLOCK_A + LANES
+_SPACE = _BLOCK_B + LANES
 
 
 @inlined
@@ -50,75 +53,85 @@ def _start(  # type: ignore[no-untyped-def]
     height, width = alpha.shape
     for block in range(BLOCKS):
         here = spot + block * _BLOCK_STATE
-        x, y = centres_of(block)
-        store(space, here + _X, x)
-        store(space, here + _Y, y)
         i, j = top + (block // QUAD) * QUAD, left + (block % QUAD) * QUAD
         if i + QUAD <= height and j + QUAD <= width:
             start = i * width + j
             red, green, blue = load_block_rgb(grad_image.reshape(-1), 3 * start, 3 * width)
             drawn_red, drawn_green, drawn_blue = load_block_rgb(image.reshape(-1), 3 * start, 3 * width)
-            to_depth = load_block(grad_depth.reshape(-1), start, width)
-            # The gradient of alpha = 1 - transmittance acts like a background that is darker by as much.
-            clear = ONE - load_block(alpha.reshape(-1), start, width)
-            rest = to_depth * load_block(depth.reshape(-1), start, width)
-            rest = minus_fma(load_block(grad_alpha.reshape(-1), start, width), clear, rest)
-            rest = fma(red, drawn_red, fma(green, drawn_green, fma(blue, drawn_blue, rest)))
+            rest = red * drawn_red + (green * drawn_green + blue * drawn_blue)
+            if grad_alpha.size > 0:
+                # The gradient of alpha = 1 - transmittance acts like a background that is darker by as much.
+                clear = ONE - load_block(alpha.reshape(-1), start, width)
+                rest = minus_fma(load_block(grad_alpha.reshape(-1), start, width), clear, rest)
+            if grad_depth.size > 0:
+                to_depth = load_block(grad_depth.reshape(-1), start, width)
+                rest = fma(to_depth, load_block(depth.reshape(-1), start, width), rest)
+                store(space, here + _GRAD_DEPTH, to_depth)
             store(space, here + _RUNNING, spread(ONE))
             store(space, here + _REST, rest)
             store(space, here + _GRAD_RED, red)
             store(space, here + _GRAD_GREEN, green)
             store(space, here + _GRAD_BLUE, blue)
-            store(space, here + _GRAD_DEPTH, to_depth)
         else:
             for plane in range(_RUNNING, _BLOCK_STATE, LANES):
                 store(space, here + plane, spread(ZERO))
             for lane in range(LANES):
                 row, column = i + lane // QUAD, j + lane % QUAD
                 if row < height and column < width:
-                    rest = grad_depth[row, column] * depth[row, column]
-                    rest -= grad_alpha[row, column] * (ONE - alpha[row, column])
+                    rest = ZERO
+                    if grad_alpha.size > 0:
+                        rest -= grad_alpha[row, column] * (ONE - alpha[row, column])
+                    if grad_depth.size > 0:
+                        rest += grad_depth[row, column] * depth[row, column]
+                        space[here + _GRAD_DEPTH + lane] = grad_depth[row, column]
                     for channel in range(3):
                         gradient = grad_image[row, column, channel]
                         rest += gradient * image[row, column, channel]
                         space[here + _GRAD_RED + channel * LANES + lane] = gradient
                     space[here + _RUNNING + lane] = ONE
                     space[here + _REST + lane] = rest
-                    space[here + _GRAD_DEPTH + lane] = grad_depth[row, column]
 
 
 @inlined
-def _replay(space, spot, todo, record, across, down, sums, place):  # type: ignore[no-untyped-def]
+def _replay(space, spot, todo, record, left, top, depth_counts, sums, place):  # type: ignore[no-untyped-def]
     """Replays one Gaussian in the blocks whose bits are set, and writes what flows back to it."""
-    xx, xy, yy = record[L.WHITEN_XX], record[L.WHITEN_XY], record[L.WHITEN_YY]
+    offset_a, offset_b, block_a, block_b = offsets_in_tile(record, left, top)
+    store(space, spot + _BLOCK_A, block_a)
+    store(space, spot + _BLOCK_B, block_b)
     log2_opacity = record[L.LOG2_OPACITY]
     red, green, blue, depth = record[L.RED], record[L.GREEN], record[L.BLUE], record[L.DEPTH]
     nothing = spread(ZERO)
     w_red, w_green, w_blue, w_depth = nothing, nothing, nothing, nothing
     v, va, vb, vaa, vab, vbb = nothing, nothing, nothing, nothing, nothing, nothing
     while todo != 0:
-        here = spot + lowest_bit(todo) * _BLOCK_STATE
+        block = lowest_bit(todo)
         todo &= todo - 1
-        a, b, power = exponent(load(space, here + _X), load(space, here + _Y), xx, xy, yy, across, down, log2_opacity)
+        here = spot + block * _BLOCK_STATE
+        a, b = offset_a + space[spot + _BLOCK_A + block], offset_b + space[spot + _BLOCK_B + block]
+        power = exponent(a, b, log2_opacity)
         raw = exp2(power)
         alpha = select(power >= LOG2_ALPHA_MIN, smaller(raw, L.ALPHA_MAX), ZERO)
-        before = load(space, here + _RUNNING)
-        clear = ONE - alpha
-        after = before * clear
+        taken = alpha * load(space, here + _RUNNING)
+        after = load(space, here + _RUNNING) - taken
         drawn = after > L.TRANSMITTANCE_MIN
         store(space, here + _RUNNING, after)
-        weight = select(drawn, alpha * before, ZERO)
+        weight = select(drawn, taken, ZERO)
         to_red, to_green = load(space, here + _GRAD_RED), load(space, here + _GRAD_GREEN)
-        to_blue, to_depth = load(space, here + _GRAD_BLUE), load(space, here + _GRAD_DEPTH)
-        value = fma(to_red, red, fma(to_green, green, fma(to_blue, blue, to_depth * depth)))
+        to_blue = load(space, here + _GRAD_BLUE)
+        value = fma(to_red, red, fma(to_green, green, to_blue * blue))
         w_red = fma(weight, to_red, w_red)
         w_green = fma(weight, to_green, w_green)
         w_blue = fma(weight, to_blue, w_blue)
-        w_depth = fma(weight, to_depth, w_depth)
-        rest = minus_fma(weight, value, load(space, here + _REST))
+        if depth_counts:
+            to_depth = load(space, here + _GRAD_DEPTH)
+            value = fma(to_depth, depth, value)
+            w_depth = fma(weight, to_depth, w_depth)
+        share = weight * value
+        rest = load(space, here + _REST) - share
         store(space, here + _REST, rest)
-        # The loss holds before alpha value, and rest, to which 1 - alpha is a factor. A limited alpha has no slope.
-        slope = alpha * (before * value - rest / clear)
+        # The loss holds this share, to which alpha is a factor, and rest, to which 1 - alpha is one. A limited alpha
+        # has no slope.
+        slope = minus_fma(alpha, rest / (ONE - alpha), share)
         slope = select(drawn & (raw <= L.ALPHA_MAX), slope, ZERO)
         along_a, along_b = slope * a, slope * b
         v = v + slope
@@ -127,7 +140,7 @@ def _replay(space, spot, todo, record, across, down, sums, place):  # type: igno
         vaa = fma(along_a, a, vaa)
         vab = fma(along_a, b, vab)
         vbb = fma(along_b, b, vbb)
-    store_sums(sums, place, (w_red, w_green, w_blue, w_depth, v, va, vb, vaa, vab, vbb))
+    store_sums(sums, place, (w_red, w_green, w_blue, w_depth, v, va, vb, vaa, vab, vbb, nothing, nothing))
 
 
 @kernel
@@ -143,13 +156,14 @@ def composite_backward(
     alpha: Floats,  # (H, W)
     depth: Floats,  # (H, W)
     grad_image: Floats,  # (H, W, 3) gradient of the loss to the image
-    grad_alpha: Floats,  # (H, W)
-    grad_depth: Floats,  # (H, W)
-    sums: Floats,  # (P, GRADIENT) out: by slot, what flows back from one tile to one Gaussian; lines of cache
+    grad_alpha: Floats,  # (H, W), or empty if there is none
+    grad_depth: Floats,  # (H, W), or empty if there is none
+    sums: Floats,  # (P, GRADIENT) out: by slot, what flows back from one tile to one Gaussian
 ) -> None:
     """Fills `sums` for every pair, with zeros for the pairs behind a finished tile."""
     columns = (alpha.shape[1] + L.TILE - 1) // L.TILE
     flat_sums = sums.reshape(-1)
+    depth_counts = grad_depth.size > 0
     space = np.empty(_SPACE + LANES, np.float32)
     spot = line_start(space)
     tile = next_number(turn)
@@ -163,10 +177,8 @@ def composite_backward(
             prefetch(records, pairs[ahead] & L.GAUSSIAN_BITS)
             prefetch(sums, pair_slot[ahead])
             record = records[pairs[k] & L.GAUSSIAN_BITS]
-            across, down = lines_of(record, left, top)
-            _replay(
-                space, spot, np.int64(masks[k]), record, across, down, flat_sums, np.int64(pair_slot[k]) * L.GRADIENT
-            )
+            place = np.int64(pair_slot[k]) * L.GRADIENT
+            _replay(space, spot, np.int64(masks[k]), record, left, top, depth_counts, flat_sums, place)
         for k in range(end, starts[tile + 1]):
-            store(flat_sums, np.int64(pair_slot[k]) * L.GRADIENT, spread(ZERO))
+            sums[pair_slot[k]] = ZERO
         tile = next_number(turn)

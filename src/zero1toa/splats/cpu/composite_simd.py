@@ -18,7 +18,7 @@ from zero1toa.splats.cpu.blocks import (
     ZERO,
     centres_of,
     exponent,
-    lines_of,
+    offsets_in_tile,
     touched_blocks,
 )
 from zero1toa.splats.cpu.intrinsics import next_number, prefetch
@@ -45,21 +45,22 @@ from zero1toa.splats.cpu.simd import (
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
 
-BATCH = 32
-"""Gaussians that are sorted into blocks at a time: one for each bit of a word."""
+WORD = 32
+BATCH = 2 * WORD
+"""Gaussians that are sorted into blocks at a time: one for each bit of two words."""
 
 _AHEAD = 12
 """Pairs between asking for a record and using it."""
 
-# Where things stand in a thread's work space, counted in float32: the records of the batch, then for each block the
-# planes of its state. RUNNING goes on falling where CLEAR, the transmittance in the picture, has stopped.
-_STATE = BATCH * L.RECORD
+# Where things stand in a thread's work space, counted in float32: for each Gaussian of the batch a line of cache with
+# its record and four with its offsets, see `offsets_in_tile`; then for each block the planes of its state. RUNNING goes
+# on falling where CLEAR, the transmittance in the picture, has stopped.
+_RECORD, _OFFSET_A, _OFFSET_B, _BLOCK_A, _BLOCK_B = range(0, 5 * LANES, LANES)
+_ENTRY = 5 * LANES
+_STATE = BATCH * _ENTRY
 _RUNNING, _CLEAR, _RED, _GREEN, _BLUE, _DEPTH = range(0, 6 * LANES, LANES)
 _BLOCK_STATE = 6 * LANES
 _SPACE = _STATE + BLOCKS * _BLOCK_STATE
-
-# In the copies of a batch's records, the centre is replaced by what depends on the tile.
-_ACROSS, _DOWN = L.X, L.Y
 
 
 @inlined
@@ -81,36 +82,41 @@ def _start(space, spot, left, top, width, height):  # type: ignore[no-untyped-de
 
 
 @inlined
+def _enter(space, entry, flat, record, index, left, top):  # type: ignore[no-untyped-def]
+    """Writes one Gaussian's line into the batch; returns the mask of the blocks it touches."""
+    a, b, block_a, block_b = offsets_in_tile(record, left, top)
+    store(space, entry + _RECORD, load(flat, index * L.RECORD))
+    store(space, entry + _OFFSET_A, a)
+    store(space, entry + _OFFSET_B, b)
+    store(space, entry + _BLOCK_A, block_a)
+    store(space, entry + _BLOCK_B, block_b)
+    return touched_blocks(record, left, top)
+
+
+@inlined
 def _blend(space, spot, block, todo):  # type: ignore[no-untyped-def]
     """Adds the Gaussians whose bits are set to a block; returns whether some pixel of it can take more."""
     here = spot + _STATE + block * _BLOCK_STATE
-    x, y = centres_of(block)
     running, clear = load(space, here + _RUNNING), load(space, here + _CLEAR)
     red, green = load(space, here + _RED), load(space, here + _GREEN)
     blue, depth = load(space, here + _BLUE), load(space, here + _DEPTH)
     while todo != 0:
-        record = spot + lowest_bit(todo) * L.RECORD
+        entry = spot + lowest_bit(todo) * _ENTRY
         todo &= todo - 1
-        _, _, power = exponent(
-            x,
-            y,
-            space[record + L.WHITEN_XX],
-            space[record + L.WHITEN_XY],
-            space[record + L.WHITEN_YY],
-            space[record + _ACROSS],
-            space[record + _DOWN],
-            space[record + L.LOG2_OPACITY],
-        )
+        a = load(space, entry + _OFFSET_A) + space[entry + _BLOCK_A + block]
+        b = load(space, entry + _OFFSET_B) + space[entry + _BLOCK_B + block]
+        power = exponent(a, b, space[entry + L.LOG2_OPACITY])
         alpha = select(power >= LOG2_ALPHA_MIN, smaller(exp2(power), L.ALPHA_MAX), ZERO)
-        after = running * (ONE - alpha)
+        taken = alpha * running
+        after = running - taken
         drawn = after > L.TRANSMITTANCE_MIN
-        weight = select(drawn, alpha * running, ZERO)
+        weight = select(drawn, taken, ZERO)
         clear = select(drawn, after, clear)
         running = after
-        red = fma(weight, space[record + L.RED], red)
-        green = fma(weight, space[record + L.GREEN], green)
-        blue = fma(weight, space[record + L.BLUE], blue)
-        depth = fma(weight, space[record + L.DEPTH], depth)
+        red = fma(weight, space[entry + L.RED], red)
+        green = fma(weight, space[entry + L.GREEN], green)
+        blue = fma(weight, space[entry + L.BLUE], blue)
+        depth = fma(weight, space[entry + L.DEPTH], depth)
     open_ = running > L.TRANSMITTANCE_MIN
     store(space, here + _RUNNING, select(open_, running, ZERO))
     store(space, here + _CLEAR, clear)
@@ -172,7 +178,7 @@ def composite(
     flat = records.reshape(-1)
     space = np.empty(_SPACE + LANES, np.float32)
     spot = line_start(space)
-    words = np.empty(BLOCKS + LANES, np.int32)
+    words = np.empty(2 * BLOCKS + LANES, np.int32)
     first_word = line_start(words)
     keep = masks.shape[0] > 0
     tile = next_number(turn)
@@ -182,22 +188,19 @@ def composite(
         k, stop = starts[tile], starts[tile + 1]
         while k < stop and alive != 0:
             count = min(BATCH, stop - k)
-            lists = no_numbers()
-            for j in range(count):
-                prefetch(records, pairs[min(k + j + _AHEAD, stop - 1)] & L.GAUSSIAN_BITS)
-                index = pairs[k + j] & L.GAUSSIAN_BITS
-                record = records[index]
-                across, down = lines_of(record, left, top)
-                store(space, spot + j * L.RECORD, load(flat, index * L.RECORD))
-                space[spot + j * L.RECORD + _ACROSS] = across
-                space[spot + j * L.RECORD + _DOWN] = down
-                touched = touched_blocks(record, across, down, left, top)
-                lists = set_bits(lists, touched, np.int32(1 << j))
-                if keep:
-                    masks[k + j] = bits(touched) & alive
-            store(words, first_word, lists)
+            for half in range(2):
+                lists = no_numbers()
+                for j in range(half * WORD, min(half * WORD + WORD, count)):
+                    prefetch(records, pairs[min(k + j + _AHEAD, stop - 1)] & L.GAUSSIAN_BITS)
+                    index = pairs[k + j] & L.GAUSSIAN_BITS
+                    touched = _enter(space, spot + j * _ENTRY, flat, records[index], index, left, top)
+                    lists = set_bits(lists, touched, np.int32(1 << (j - half * WORD)))
+                    if keep:
+                        masks[k + j] = bits(touched) & alive
+                store(words, first_word + half * BLOCKS, lists)
             for block in range(BLOCKS):
-                todo = np.int64(words[first_word + block]) & 0xFFFFFFFF
+                low, high = np.int64(words[first_word + block]), np.int64(words[first_word + BLOCKS + block])
+                todo = (low & 0xFFFFFFFF) | (high << WORD)
                 if (alive >> block) & 1 and todo != 0 and not _blend(space, spot, block, todo):
                     alive &= ALL_BLOCKS ^ (1 << block)
             k += count

@@ -64,7 +64,8 @@ def _draw(tensors: Sequence[Tensor], task: Task, way_back: bool) -> tuple[Drawn,
     try:
         share(work, len(task.cameras))
     except pipeline.NotFinite:
-        raise InputError(_what_is_not_finite(tensors)) from None
+        check_finite(tensors)
+        raise
     except pipeline.TooManyPairs:
         raise InputError(
             "Cannot rasterize: too many Gaussians are too large; check the scales or draw a smaller picture."
@@ -95,8 +96,8 @@ class _Draw(torch.autograd.Function):
         task, kept = ctx.task, ctx.kept
         tensors, drawn = ctx.saved_tensors[:5], ctx.saved_tensors[5:]
         given = [
-            torch.zeros_like(output) if gradient is None else gradient.to(torch.float32).contiguous()
-            for gradient, output in zip(gradients, drawn)
+            torch.zeros(nothing) if gradient is None else gradient.to(torch.float32).contiguous()
+            for gradient, nothing in zip(gradients, (drawn[0].shape, *2 * [(*drawn[0].shape[:-3], 0, 0)]))
         ]
         count, frames = tensors[0].shape[-2], len(task.cameras)
         results = [torch.empty(frames, *tensor.shape[-dimension:]) for tensor, dimension in zip(tensors, DIMENSIONS)]
@@ -144,7 +145,11 @@ def _picture(drawn: Sequence[Tensor], number: int, stacked: bool) -> pipeline.Pi
     return pipeline.Picture(*((tensor[number] if stacked else tensor).detach().numpy() for tensor in drawn))
 
 
-def _what_is_not_finite(tensors: Sequence[Tensor]) -> str:
-    bad = [name for name, tensor in zip(NAMES, tensors) if not bool(torch.isfinite(tensor).all())]
-    which = " and ".join(bad)
-    return f"Cannot rasterize: {which} hold NaN or infinite numbers; check the input, or train with a lower rate."
+def check_finite(tensors: Sequence[Tensor]) -> None:
+    """Raises InputError, with the names of the tensors that hold NaN or infinite numbers, if there are any."""
+    finite = torch.stack([torch.isfinite(tensor).all() for tensor in tensors])
+    if not bool(finite.all()):
+        which = " and ".join(name for name, good in zip(NAMES, finite.tolist()) if not good)
+        raise InputError(
+            f"Cannot rasterize: {which} hold NaN or infinite numbers; check the input, or train with a lower rate."
+        )

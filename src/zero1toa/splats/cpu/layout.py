@@ -60,4 +60,4 @@ RECORD = 16
 # b = WHITEN_YY dy.
 SUM_W_RED, SUM_W_GREEN, SUM_W_BLUE, SUM_W_DEPTH = 0, 1, 2, 3  # w times the gradient of the pixel
 SUM_V, SUM_VA, SUM_VB, SUM_VAA, SUM_VAB, SUM_VBB = 4, 5, 6, 7, 8, 9
-GRADIENT = 16
+GRADIENT = 12

@@ -415,22 +415,31 @@ def store_block_rgb(typing: Any, array: Any, start: Any, stride: Any, red: Any, 
 
 @intrinsic
 def store_sums(typing: Any, array: Any, start: Any, vectors: Any) -> Any:
-    """Writes the sum of the lanes of each of up to sixteen vectors, and zeros after them, into one line of cache."""
+    """Writes the sum of the lanes of each of twelve vectors into a flat array, at a multiple of four."""
+    if not isinstance(vectors, types.UniTuple) or vectors.count % QUAD:
+        return None
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        left = [builder.extract_value(arguments[2], k) for k in range(signature.args[2].count)]
-        width = LANES
-        # Each round adds neighbours of two vectors, and puts both results into one.
-        while width > 1:
-            if len(left) % 2:
-                left.append(_constant(0))
-            even = [k + base for base in (0, LANES) for k in range(0, LANES, 2)]
-            left = [
-                builder.fadd(_shuffle(builder, one, other, even), _shuffle(builder, one, other, [k + 1 for k in even]))
-                for one, other in zip(left[::2], left[1::2])
-            ]
-            width //= 2
-        _store(builder, left[0], _address(context, builder, *arguments[:2], *signature.args[:2]), _LINE)
+        address = _address(context, builder, *arguments[:2], *signature.args[:2])
+        # First the halves of each; then neighbours of two, and of two such, inside halves of eight as processors like
+        # it; then the halves of these.
+        left = [_add_halves(builder, builder.extract_value(arguments[2], k)) for k in range(vectors.count)]
+        for _ in range(2):
+            left = [_add_neighbours(builder, one, other) for one, other in zip(left[::2], left[1::2])]
+        for k, four in enumerate(left):
+            place = builder.gep(address, [ir.Constant(ir.IntType(64), QUAD * k)])
+            _store(builder, _add_halves(builder, four), place, 4 * QUAD)
         return context.get_dummy_value()
 
     return types.void(array, start, vectors), generate
+
+
+def _add_halves(builder: Any, value: Any) -> Any:
+    half = value.type.count // 2
+    low, high = (_shuffle(builder, value, value, range(first, first + half)) for first in (0, half))
+    return builder.fadd(low, high)
+
+
+def _add_neighbours(builder: Any, one: Any, other: Any) -> Any:
+    even = [0, 2, 8, 10, 4, 6, 12, 14]
+    return builder.fadd(_shuffle(builder, one, other, even), _shuffle(builder, one, other, [k + 1 for k in even]))

@@ -32,7 +32,7 @@ def _try(given: NDArray[np.float32], result: NDArray[np.float32], words: NDArray
     store(result, line_start(result), exp2(select(low, fma(values, _TWO, values), values)))
     store(words, line_start(words), set_bits(no_numbers(), low, np.int32(6)))
     square = load_block(given, line_start(given), 4)
-    store_sums(result, line_start(result) + LANES, (values, square * square))
+    store_sums(result, line_start(result) + LANES, (values, square * square, square, square))
     return bits(low) * LANES + lowest_bit(np.int64(8))
 
 

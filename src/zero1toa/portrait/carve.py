@@ -1,0 +1,30 @@
+"""What the matte leaves of the head: where the photo shows the background there is nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import grey_dilation
+
+from .frame import WideMatte, metres_per_pixel
+from .surface import PhotoSurface, SurfacePoints
+
+_HAIR_EDGE = 3  # px by which the matte is widened before it carves hair: shells have their own soft edge
+
+
+def matte_share(
+    surface: PhotoSurface, matte: WideMatte, points: SurfacePoints, lift: float | NDArray[np.floating] = 0.0
+) -> NDArray[np.float64]:
+    """(N,) how much of each surface point the matte leaves: 0 where the photo shows the background, fading to 0 below
+    the photo. Hair that the photo cuts off stays. `lift` (N,) raises the points along the normal, metres."""
+    topology = surface.topology
+    place = points.interpolate(surface.vertices, topology.faces)
+    place += np.multiply(lift, points.interpolate(surface.normals, topology.faces).T).T
+    pixels = surface.portrait.camera.project(place)[:, :2]
+    alpha = matte.sample(matte.alpha, pixels)
+    beyond = matte.sample(matte.beyond, pixels)
+    fade = matte.fade(beyond, metres_per_pixel(surface.portrait.camera, surface.vertices))
+    bust = points.interpolate((topology.regions["scalp"] == 0)[:, None], topology.faces)[:, 0]
+    near = matte.sample(grey_dilation(matte.alpha, 2 * _HAIR_EDGE + 1), pixels)
+    hair = points.interpolate(topology.regions["scalp"][:, None], topology.faces)[:, 0]
+    return np.where(beyond > 0, 1 - bust * (1 - alpha * fade), alpha + hair * (near - alpha))
