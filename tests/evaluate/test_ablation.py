@@ -8,6 +8,7 @@ import pytest
 
 from zero1toa.evaluate.ablation import (
     ABLATION_CONFIG,
+    TRUTH,
     VARIANTS,
     VIDEO,
     AblationPlan,
@@ -41,12 +42,7 @@ def stub(subject, variant, seed):
 
 @pytest.fixture(scope="module")
 def result():
-    collected = AblationResult()
-    for row, pictures in run_ablation(replace(PLAN, seeds=(0, 1)), stub):
-        collected.rows.append(row)
-        if row.seed == 0:
-            collected.pictures[row.subject, row.variant] = pictures
-    return collected
+    return run_ablation(replace(PLAN, seeds=(0, 1)), stub)
 
 
 def test_every_variant_and_the_video_model_are_measured(result):
@@ -132,16 +128,29 @@ def test_the_rows_as_csv(result):
     assert table[1]["landmarks"] == ""
 
 
-def test_a_report_is_written(result, subject, tmp_path):
-    truth = result.pictures[3, "full"]
-    written = write_report(tmp_path, result, {3: truth})
+def test_a_report_is_written(result, tmp_path):
+    written = write_report(tmp_path, result)
     assert [p.name for p in written] == ["table.md", "rows.csv", "rows.json", "plot.png", "subject-3.png"]
     assert all(p.stat().st_size > 100 for p in written)
     rows = json.loads((tmp_path / "rows.json").read_text())
     assert rows[0]["landmarks"] is None and rows[1]["variant"] == "full"
 
 
-def test_the_sheet_has_a_row_for_each_variant(result):
-    picture = sheet(result, 3, result.pictures[3, "full"])
+def test_the_sheet_has_a_row_for_the_truth_and_each_variant(result):
+    assert list(result.pictures[3]) == [TRUTH, VIDEO, "full", "SDS"]
+    picture = sheet(3, result.pictures[3])
     assert picture.shape[0] > 4 * 64 and picture.shape[1] > 8 * 64
     assert plot(result.rows).shape[2] == 3
+
+
+def test_an_interrupted_run_leaves_what_it_has(tmp_path):
+    def interrupted(subject, variant, seed):
+        if variant == "SDS":
+            raise KeyboardInterrupt
+        return stub(subject, variant, seed)
+
+    partial = AblationResult()
+    with pytest.raises(KeyboardInterrupt):
+        run_ablation(PLAN, interrupted, result=partial)
+    assert [r.variant for r in partial.rows] == [VIDEO, "full"]
+    assert write_report(tmp_path, partial)

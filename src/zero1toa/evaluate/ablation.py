@@ -6,7 +6,7 @@ asked for views and expressions that it was not trained on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -41,6 +41,9 @@ VARIANTS: dict[str, str] = {
 
 VIDEO = "video model alone"
 """Name under which the prior's own first answer is measured: what a user would see without any avatar."""
+
+TRUTH = "truth"
+"""Name of the true pictures."""
 
 ABLATION_CONFIG = CreateConfig(
     "ablation",
@@ -115,10 +118,16 @@ class Row:
 
 @dataclass(eq=False)
 class AblationResult:
-    """All rows, and the pictures of the first seed."""
+    """What has been measured so far."""
 
     rows: list[Row] = field(default_factory=list)
-    pictures: dict[tuple[int, str], list[NDArray[np.float32]]] = field(default_factory=dict)  # (subject, variant)
+    pictures: dict[int, dict[str, list[NDArray[np.float32]]]] = field(default_factory=dict)
+    """By subject and variant: the held-out views of the first seed. `TRUTH` is among the variants."""
+
+    def add(self, row: Row, pictures: list[NDArray[np.float32]]) -> None:
+        """A row, and its pictures unless an earlier seed has given some."""
+        self.rows.append(row)
+        self.pictures.setdefault(row.subject, {}).setdefault(row.variant, pictures)
 
 
 def variant_config(config: CreateConfig, variant: str) -> CreateConfig:
@@ -151,34 +160,40 @@ def symgen_variant(plan: AblationPlan) -> RunVariant:
 
 
 def run_ablation(
-    plan: AblationPlan, run_variant: RunVariant | None = None, progress: Progress | None = None
-) -> Iterator[tuple[Row, list[NDArray[np.float32]]]]:
-    """Measures every variant on every subject, and the video model alone; yields rows with their pictures as they are
-    made, so that an interrupted run has something to show.
+    plan: AblationPlan,
+    run_variant: RunVariant | None = None,
+    progress: Progress | None = None,
+    result: AblationResult | None = None,
+) -> AblationResult:
+    """Measures every variant on every subject, and the video model alone.
 
     Args:
         plan: how large.
         run_variant: makes the avatars; by default SymGEN.
         progress: where to show how far it is; by default nowhere.
+        result: is filled as the work goes on, so that an interrupted run has something to show; by default a new one.
     """
     run_variant = run_variant or symgen_variant(plan)
     progress = progress or Progress(quiet=True)
+    result = AblationResult() if result is None else result
     total = len(plan.subjects) * len(plan.seeds) * (1 + len(plan.variants))
     with progress.stage("ablation", total) as stage:
         for number in plan.subjects:
             subject = random_subject(number, plan.texture_size)
+            trial = Trial(subject, plan)
+            result.pictures[number] = {TRUTH: pictures_of(trial.truths[0])}
             for seed in plan.seeds:
-                trial = Trial(subject, plan)
                 prior = OraclePrior(subject, plan.inconsistency)
                 state = prior.prepare(None, torch.Generator().manual_seed(seed))
                 answers = [prior.generate(state, drive) for drive in trial.drives]
-                yield Row(number, VIDEO, seed, trial.measure(answers)), pictures_of(answers[0])
+                result.add(Row(number, VIDEO, seed, trial.measure(answers)), pictures_of(answers[0]))
                 stage.advance(1)
                 for variant in plan.variants:
                     avatar = run_variant(subject, variant, seed)
                     videos = [render_drive(avatar, drive) for drive in trial.drives]
-                    yield Row(number, variant, seed, trial.measure(videos)), pictures_of(videos[0])
+                    result.add(Row(number, variant, seed, trial.measure(videos)), pictures_of(videos[0]))
                     stage.advance(1)
+    return result
 
 
 class Trial:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..media import contact_sheet, write_png
-from .ablation import VARIANTS, VIDEO, AblationResult, Row
+from .ablation import TRUTH, VARIANTS, VIDEO, AblationResult, Row
 from .plot import dot_plot
 
 COLUMNS: dict[str, tuple[str, bool]] = {
@@ -112,21 +112,20 @@ def plot(rows: Sequence[Row]) -> NDArray[np.float32]:
     return contact_sheet(panels, columns=2)
 
 
-def sheet(result: AblationResult, subject: int, truth: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """(H, W, 3) the held-out views of one subject: the truth, then one row for each variant."""
-    rows = [("truth", list(truth))]
-    rows += [(v, p) for (s, v), p in sorted(result.pictures.items(), key=lambda i: _order(i[0][1])) if s == subject]
-    labelled = [(name if k == 0 else "", picture) for name, pictures in rows for k, picture in enumerate(pictures)]
-    return contact_sheet(labelled, columns=len(truth), title=f"Subject {subject}, views that were not trained on")
+def sheet(subject: int, pictures: Mapping[str, Sequence[NDArray[np.float32]]]) -> NDArray[np.float32]:
+    """(H, W, 3) the held-out views of one subject: a row for each variant, the truth first."""
+    rows = sorted(pictures.items(), key=lambda item: _order(item[0]))
+    labelled = [(name if k == 0 else "", picture) for name, row in rows for k, picture in enumerate(row)]
+    columns = max(len(row) for _, row in rows)
+    return contact_sheet(labelled, columns=columns, title=f"Subject {subject}: views that were not trained on")
 
 
-def write_report(folder: Path, result: AblationResult, truths: dict[int, Sequence[NDArray[np.float32]]]) -> list[Path]:
+def write_report(folder: Path, result: AblationResult) -> list[Path]:
     """Writes table.md, rows.csv, rows.json, plot.png and a sheet for each subject; returns their paths.
 
     Args:
         folder: an existing folder.
-        result: what was measured.
-        truths: by subject, the true pictures of its held-out views.
+        result: what was measured; at least one row.
     """
     texts = {
         "table.md": markdown(result.rows),
@@ -136,7 +135,7 @@ def write_report(folder: Path, result: AblationResult, truths: dict[int, Sequenc
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     pictures = {"plot.png": plot(result.rows)}
-    pictures |= {f"subject-{s}.png": sheet(result, s, truth) for s, truth in truths.items()}
+    pictures |= {f"subject-{s}.png": sheet(s, p) for s, p in result.pictures.items()}
     for name, picture in pictures.items():
         write_png(folder / name, picture)
     return [folder / name for name in (*texts, *pictures)]
@@ -148,5 +147,5 @@ def _as_json(row: Row) -> dict[str, object]:
 
 
 def _order(variant: str) -> int:
-    names = (*VARIANTS, VIDEO)
+    names = (TRUTH, *VARIANTS, VIDEO)
     return names.index(variant) if variant in names else len(names)
