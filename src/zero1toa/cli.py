@@ -172,7 +172,8 @@ def render(
 def _below(commands: Mapping[str, Callable[..., None]]) -> Any:
     """The type that tyro reads as a choice between commands."""
     choices = [Annotated[Any, tyro.conf.subcommand(name, constructor=call)] for name, call in commands.items()]
-    return Union[tuple([*choices, Annotated[None, tyro.conf.Suppress]])]  # noqa: UP007
+    choices.append(Annotated[None, tyro.conf.Suppress])  # a union needs two members, and there may be one command
+    return Union[tuple(choices)]  # noqa: UP007
 
 
 def evaluate(measure: Annotated[Any, tyro.conf.arg(name="")]) -> None:
