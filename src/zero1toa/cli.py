@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Union
 
 import tyro
 
+from . import cli_evaluate
 from .errors import InputError, Zero1toaError
 from .progress import Progress
 
@@ -168,6 +169,20 @@ def render(
         progress.say(f"Wrote {written}")
 
 
+def _below(commands: Mapping[str, Callable[..., None]]) -> Any:
+    """The type that tyro reads as a choice between commands."""
+    choices = [Annotated[Any, tyro.conf.subcommand(name, constructor=call)] for name, call in commands.items()]
+    choices.append(Annotated[None, tyro.conf.Suppress])  # a union needs two members, and there may be one command
+    return Union[tuple(choices)]  # noqa: UP007
+
+
+def evaluate(measure: Annotated[Any, tyro.conf.arg(name="")]) -> None:
+    """Measure the method: see the commands below it."""
+
+
+evaluate.__annotations__["measure"] = Annotated[_below(cli_evaluate.COMMANDS), tyro.conf.arg(name="")]
+
+
 def doctor() -> None:
     """Show what is installed and what each option, prior and head model still needs."""
     from .doctor import report, show
@@ -179,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code: 0, 2 for what the user can mend, 130 after Ctrl-C."""
     try:
         tyro.extras.subcommand_cli_from_dict(
-            {"fit": fit, "create": create, "render": render, "doctor": doctor},
+            {"fit": fit, "create": create, "render": render, "evaluate": evaluate, "doctor": doctor},
             prog="zero1toa",
             description="One portrait picture in, one animatable 3D head avatar out.",
             args=arguments,

@@ -15,6 +15,10 @@ class OutputError(Zero1toaError):
     """A result cannot be written where it was asked for."""
 
 
+class PriorError(Zero1toaError):
+    """A video prior that runs outside this program failed or answered with something else than the frames asked for."""
+
+
 class AssetError(Zero1toaError):
     """A data file that belongs to the package, or a file the user supplied as a model, is missing or broken."""
 

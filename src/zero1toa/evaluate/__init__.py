@@ -1,0 +1,1 @@
+"""How good an avatar or a video is, in numbers and pictures."""
