@@ -27,7 +27,7 @@ _FLOAT, _INTEGER, _BIT = ir.FloatType(), ir.IntType(32), ir.IntType(1)
 _FLOATS, _INTEGERS, _BITS = (ir.VectorType(kind, LANES) for kind in (_FLOAT, _INTEGER, _BIT))
 
 
-class _Lanes(types.Type):  # type: ignore[misc]
+class _Lanes(types.Type):
     """The type of sixteen numbers of one kind."""
 
     def __init__(self, name: str) -> None:
@@ -41,7 +41,7 @@ _STORED = {"float32x16": _FLOATS, "int32x16": _INTEGERS, "boolx16": _BITS}
 
 
 @register_model(_Lanes)
-class _Model(models.PrimitiveModel):  # type: ignore[misc]
+class _Model(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, _STORED[kind.name])
 
@@ -350,7 +350,7 @@ def load_block(typing: Any, array: Any, start: Any, stride: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         rows = _block_rows(context, builder, signature, arguments, QUAD)
-        top, bottom = (_shuffle(builder, *rows[k : k + 2], range(2 * QUAD)) for k in (0, 2))
+        top, bottom = (_shuffle(builder, rows[k], rows[k + 1], range(2 * QUAD)) for k in (0, 2))
         return _shuffle(builder, top, bottom, range(LANES))
 
     return floats(array, start, stride), generate
@@ -365,7 +365,7 @@ def load_block_rgb(typing: Any, array: Any, start: Any, stride: Any) -> Any:
         channels = []
         for channel in range(3):
             order = [*range(channel, 3 * QUAD, 3), *range(3 * QUAD + channel, 6 * QUAD, 3)]
-            top, bottom = (_shuffle(builder, *rows[k : k + 2], order) for k in (0, 2))
+            top, bottom = (_shuffle(builder, rows[k], rows[k + 1], order) for k in (0, 2))
             channels.append(_shuffle(builder, top, bottom, range(LANES)))
         return context.make_tuple(builder, signature.return_type, channels)
 
@@ -403,7 +403,7 @@ def store_block_rgb(typing: Any, array: Any, start: Any, stride: Any, red: Any, 
     """The inverse of `load_block_rgb`."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        red_green = _shuffle(builder, *arguments[3:5], range(2 * LANES))
+        red_green = _shuffle(builder, arguments[3], arguments[4], range(2 * LANES))
         blue_twice = _shuffle(builder, arguments[5], arguments[5], range(2 * LANES))
         for row, address in enumerate(_row_addresses(context, builder, signature, arguments)):
             lanes = [LANES * channel + row * QUAD + column for column in range(QUAD) for channel in range(3)]
