@@ -7,17 +7,7 @@ import numpy as np
 from zero1toa.splats.cpu import layout as L
 from zero1toa.splats.cpu.composite import centre_in_tile
 from zero1toa.splats.cpu.jit import inlined
-from zero1toa.splats.cpu.simd import (
-    LANES,
-    QUAD,
-    fma,
-    larger,
-    minus_fma,
-    quad_columns,
-    quad_rows,
-    smaller,
-    spread,
-)
+from zero1toa.splats.cpu.simd import LANES, QUAD, fma, larger, minus_fma, quad_columns, quad_rows, smaller, spread
 
 BLOCKS = L.TILE_PIXELS // LANES
 ALL_BLOCKS = (1 << BLOCKS) - 1

@@ -12,23 +12,8 @@ from zero1toa.splats.cpu import layout as L
 from zero1toa.splats.cpu.blocks import BLOCKS, LOG2_ALPHA_MIN, ONE, ZERO, exponent, offsets_in_tile
 from zero1toa.splats.cpu.intrinsics import next_number, prefetch
 from zero1toa.splats.cpu.jit import inlined, kernel
-from zero1toa.splats.cpu.simd import (
-    LANES,
-    QUAD,
-    exp2,
-    fma,
-    line_start,
-    load,
-    load_block,
-    load_block_rgb,
-    lowest_bit,
-    minus_fma,
-    select,
-    smaller,
-    spread,
-    store,
-    store_sums,
-)
+from zero1toa.splats.cpu.simd import LANES, QUAD, exp2, fma, lowest_bit, minus_fma, select, smaller, spread
+from zero1toa.splats.cpu.simd_memory import line_start, load, load_block, load_block_rgb, store, store_sums
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]

@@ -29,18 +29,14 @@ from zero1toa.splats.cpu.simd import (
     bits,
     exp2,
     fma,
-    line_start,
-    load,
     lowest_bit,
     no_numbers,
     select,
     set_bits,
     smaller,
     spread,
-    store,
-    store_block,
-    store_block_rgb,
 )
+from zero1toa.splats.cpu.simd_memory import line_start, load, store, store_block, store_block_rgb
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]

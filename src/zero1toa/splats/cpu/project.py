@@ -54,11 +54,11 @@ def slope_limits(fx, fy, cx, cy, width, height):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def jacobian(view, fx, fy, x, y, z, limits):  # type: ignore[no-untyped-def]
+def jacobian(view, fx, fy, x, y, inverse_z, limits):  # type: ignore[no-untyped-def]
     """Pixels per metre at a point with camera coordinates x, y, z: of x along the three world axes, then of y."""
-    tx = min(max(x / z, limits[0]), limits[1])
-    ty = min(max(y / z, limits[2]), limits[3])
-    jx, jy = fx / z, fy / z
+    tx = min(max(x * inverse_z, limits[0]), limits[1])
+    ty = min(max(y * inverse_z, limits[2]), limits[3])
+    jx, jy = fx * inverse_z, fy * inverse_z
     return (
         jx * (view[0, 0] - tx * view[2, 0]),
         jx * (view[0, 1] - tx * view[2, 1]),
@@ -105,14 +105,17 @@ def project(
             records[i, L.REACH] = -1
 
             z = view[2, 0] * mx + view[2, 1] * my + view[2, 2] * mz + view[2, 3]
-            reach = math.log2(opacity if opacity < 1 else 1.0) - L.LOG2_ALPHA_MIN if opacity > 0 else -1.0
+            reach = -1.0
+            if opacity > 0:
+                reach = np.float64(math.log2(min(np.float32(opacity), np.float32(1)))) - L.LOG2_ALPHA_MIN
             if not (z > L.NEAR and reach > 0):
                 continue
             x = view[0, 0] * mx + view[0, 1] * my + view[0, 2] * mz + view[0, 3]
             y = view[1, 0] * mx + view[1, 1] * my + view[1, 2] * mz + view[1, 3]
-            px, py = fx * x / z + cx, fy * y / z + cy
+            inverse_z = 1 / z
+            px, py = fx * x * inverse_z + cx, fy * y * inverse_z + cy
 
-            a0, a1, a2, b0, b1, b2 = jacobian(view, fx, fy, x, y, z, limits)
+            a0, a1, a2, b0, b1, b2 = jacobian(view, fx, fy, x, y, inverse_z, limits)
             r00, r01, r02, r10, r11, r12, r20, r21, r22 = rotation_of(qw, qx, qy, qz)
             p0, q0 = s0 * (a0 * r00 + a1 * r10 + a2 * r20), s0 * (b0 * r00 + b1 * r10 + b2 * r20)
             p1, q1 = s1 * (a0 * r01 + a1 * r11 + a2 * r21), s1 * (b0 * r01 + b1 * r11 + b2 * r21)
@@ -124,8 +127,8 @@ def project(
             xx, yy = pp + L.DILATION, qq + L.DILATION
 
             # exp(-d K d / 2) = 2^-(|white d|^2), so |white d|^2 = reach on the outline and d K d = 2 ln 2 reach.
-            squared_radius = 2 * L.LN_2 * reach
-            half_width, half_height = math.sqrt(squared_radius * xx), math.sqrt(squared_radius * yy)
+            radius, deviation_y = math.sqrt(2 * L.LN_2 * reach), math.sqrt(yy)
+            half_width, half_height = radius * math.sqrt(xx), radius * deviation_y
             seen = (
                 max(abs(px), abs(py), half_width, half_height) < L.LARGEST
                 and z < L.LARGEST
@@ -144,9 +147,10 @@ def project(
             record = records[i]
             record[L.X], record[L.Y] = math.floor(px), math.floor(py)
             record[L.X_PART], record[L.Y_PART] = px - record[L.X], py - record[L.Y]
-            record[L.WHITEN_XX] = unit * math.sqrt(yy / determinant)
-            record[L.WHITEN_XY] = -unit * pq / math.sqrt(yy * determinant)
-            record[L.WHITEN_YY] = unit / math.sqrt(yy)
+            across, down = unit / math.sqrt(determinant), 1 / deviation_y
+            record[L.WHITEN_XX] = across * deviation_y
+            record[L.WHITEN_XY] = -across * pq * down
+            record[L.WHITEN_YY] = unit * down
             record[L.LOG2_OPACITY] = reach + L.LOG2_ALPHA_MIN
             record[L.RED], record[L.GREEN], record[L.BLUE] = colors[i, 0], colors[i, 1], colors[i, 2]
             record[L.DEPTH] = z

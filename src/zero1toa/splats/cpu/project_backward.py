@@ -105,8 +105,10 @@ def project_backward(
             x = v00 * mx + v01 * my + v02 * mz + view[0, 3]
             y = v10 * mx + v11 * my + v12 * mz + view[1, 3]
             z = v20 * mx + v21 * my + v22 * mz + view[2, 3]
-            jx, jy = fx / z, fy / z
-            a0, a1, a2, b0, b1, b2 = jacobian(view, fx, fy, x, y, z, limits)
+            inverse_z = 1 / z
+            jx, jy = fx * inverse_z, fy * inverse_z
+            slope_x, slope_y = x * inverse_z, y * inverse_z
+            a0, a1, a2, b0, b1, b2 = jacobian(view, fx, fy, x, y, inverse_z, limits)
             r00, r01, r02, r10, r11, r12, r20, r21, r22 = rotation_of(qw, qx, qy, qz)
             ar0, ar1, ar2 = (
                 a0 * r00 + a1 * r10 + a2 * r20,
@@ -160,17 +162,17 @@ def project_backward(
                 gq0 * r10 + gq1 * r11 + gq2 * r12,
                 gq0 * r20 + gq1 * r21 + gq2 * r22,
             )
-            to_z = to_depth - (ga0 * a0 + ga1 * a1 + ga2 * a2 + gb0 * b0 + gb1 * b1 + gb2 * b2) / z
+            to_z = to_depth - (ga0 * a0 + ga1 * a1 + ga2 * a2 + gb0 * b0 + gb1 * b1 + gb2 * b2) * inverse_z
             to_tx = -jx * (ga0 * v20 + ga1 * v21 + ga2 * v22)
             to_ty = -jy * (gb0 * v20 + gb1 * v21 + gb2 * v22)
             to_x, to_y = jx * grad_x, jy * grad_y
-            to_z -= (to_x * x + to_y * y) / z
-            if limits[0] < x / z < limits[1]:
-                to_x += to_tx / z
-                to_z -= to_tx * x / (z * z)
-            if limits[2] < y / z < limits[3]:
-                to_y += to_ty / z
-                to_z -= to_ty * y / (z * z)
+            to_z -= to_x * slope_x + to_y * slope_y
+            if limits[0] < slope_x < limits[1]:
+                to_x += to_tx * inverse_z
+                to_z -= to_tx * slope_x * inverse_z
+            if limits[2] < slope_y < limits[3]:
+                to_y += to_ty * inverse_z
+                to_z -= to_ty * slope_y * inverse_z
             grad_means[i, 0] = v00 * to_x + v10 * to_y + v20 * to_z
             grad_means[i, 1] = v01 * to_x + v11 * to_y + v21 * to_z
             grad_means[i, 2] = v02 * to_x + v12 * to_y + v22 * to_z

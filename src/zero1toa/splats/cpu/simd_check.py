@@ -6,21 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zero1toa.splats.cpu.jit import kernel
-from zero1toa.splats.cpu.simd import (
-    LANES,
-    bits,
-    exp2,
-    fma,
-    line_start,
-    load,
-    load_block,
-    lowest_bit,
-    no_numbers,
-    select,
-    set_bits,
-    store,
-    store_sums,
-)
+from zero1toa.splats.cpu.simd import LANES, bits, exp2, fma, lowest_bit, no_numbers, select, set_bits
+from zero1toa.splats.cpu.simd_memory import line_start, load, load_block, store, store_sums
 
 _LIMIT, _TWO = np.float32(-4), np.float32(2)
 
