@@ -144,7 +144,7 @@ class CreateConfig:
     """How much of a clip the prior makes anew, in (0, 1]."""
     mode: str = "ddim_inversion"
     """How it makes it anew: "ddim_inversion", "sdedit" or "generate"."""
-    photo_share: float = 0.25
+    photo_share: float = 0.4
     """Share of the steps that train on the photo itself. Ours: the paper does not train on it."""
     seed: int = 0
     """Of every random number."""

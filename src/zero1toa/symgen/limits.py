@@ -17,7 +17,7 @@ from ..splats.rig import POSITION_THRESHOLD, SCALE_THRESHOLD
 # off the mesh, a face does not; eyes and teeth would come through lids and lips.
 _REGION_REACH = {"scalp": 4.0, "shoulders": 3.0, "neck": 1.5}
 _PART_REACH = 0.5
-_LID_COLOR = 0.5  # share of a step that a lid's colour takes
+_LID_COLOR = 0.2  # share of a step that a lid's colour takes
 _FIRM_REGIONS = ("lips", "lidsLeft", "lidsRight")
 
 
@@ -66,8 +66,9 @@ def splat_limits(
     skin = topology.part_faces("skin")
     firm = np.maximum.reduce([topology.regions[name] for name in _FIRM_REGIONS])[faces].mean(1)
     firm[~skin] = 1
-    firm[topology.part_faces("lashesLeft", "lashesRight")] = 0.3
-    reach = np.where(skin, 1.0, _PART_REACH)
+    lashes = topology.part_faces("lashesLeft", "lashesRight")
+    firm[lashes] = 0  # they carry what is dark above an open eye away when it closes
+    reach = np.where(skin | lashes, 1.0, _PART_REACH)
     for name, factor in _REGION_REACH.items():
         reach = np.maximum(reach, 1 + (factor - 1) * topology.regions[name][faces].mean(1) * skin)
     color = 1 - (1 - _LID_COLOR) * lids[faces].mean(1) * skin
