@@ -112,3 +112,30 @@ def test_a_head_without_visible_hair_is_left_as_it_is(surface, demo_portrait):
     colors, confidence = blind.colors(points)
     np.testing.assert_array_equal(continue_hair(blind, points, colors, confidence), colors)
     assert colors.mean() > 0.2  # the default skin, not black
+
+
+def test_mirrored_colours_take_the_light_of_the_other_side(demo_portrait):
+    side = len(demo_portrait.alpha)
+    middle = demo_portrait.landmarks[1, 0]
+    light = np.clip(1 + 0.8 * (np.arange(side) - middle) / side * 2, 0.5, 1.5)[None, :, None].astype(np.float32)
+    lit = replace(demo_portrait, foreground=(0.6 * demo_portrait.foreground * light).clip(0, 1))
+    surface = PhotoSurface(lit, personal_head(demo_portrait))
+    topology = surface.topology
+    np.testing.assert_allclose(surface.mirror_gain * surface.mirror_gain[topology.mirror], 1, atol=1e-6)
+    seen, confidence = surface.vertices_seen
+    both = np.minimum(confidence, confidence[topology.mirror]) * (topology.regions["face"] > 0.5) > 0.8
+    plain = np.log(seen[topology.mirror][both] / seen[both])
+    mended = np.log((seen[topology.mirror] * surface.mirror_gain)[both] / seen[both])
+    assert np.abs(plain).mean() > 0.15
+    assert np.abs(mended).mean() < 0.5 * np.abs(plain).mean()
+
+
+def test_a_speck_on_the_skin_is_cleaned_and_an_eye_is_not(demo_portrait):
+    foreground = demo_portrait.foreground.copy()
+    cheek, iris = demo_portrait.landmarks[50, :2].astype(int), demo_portrait.landmarks[468, :2].astype(int)
+    for x, y in (cheek, iris):
+        foreground[y, x] = (0, 1, 0)
+    surface = PhotoSurface(replace(demo_portrait, foreground=foreground), personal_head(demo_portrait))
+    clean = surface._pictures[0]
+    assert np.abs(clean[cheek[1], cheek[0]] - (0, 1, 0)).max() > 0.2
+    np.testing.assert_array_equal(clean[iris[1], iris[0]], (0, 1, 0))

@@ -11,9 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 from scipy.ndimage import binary_dilation, binary_opening, distance_transform_edt, gaussian_filter, label, median_filter
-from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
 from ..camera import Camera
@@ -22,6 +20,7 @@ from ..heads.mesh_render import MeshBuffers, farthest_depth, rasterize_mesh
 from .curtain import hang_behind
 from .frame import WideMatte, metres_per_pixel
 from .grain import Grain
+from .grid import disk, gradient, poisson
 from .surface import PhotoSurface
 
 _CELL = 2  # px of a cell of the working grid
@@ -39,8 +38,8 @@ _LEAST_HALF = 0.002  # metres, so that the two sheets do not fight
 _STEEPEST, _MOST_COPIES = 1.5, 5  # slope of a sheet that one splat a cell can cover; splats in the steepest cells
 _LARGEST = 0.004  # metres, standard deviation of a splat along the sheet
 _FLAT = 0.0008  # metres, standard deviation across it
+_LAYERS = 4.0  # splats of a sheet and its back that one looks through, where a cell has one on each
 _COVER = 0.75  # standard deviation along the sheet over the distance between splats
-_COLOR_EDGE = 60.0  # how much a step in sRGB parts what hangs on the head from what lies on the shoulders
 _SIDE = 0.12  # share of the head's motion above which a cell goes with the head, below which with the shoulders
 _SIDE_WINDOW = 9  # cells of a median, so that the two part along a clean line
 _SOLID = 0.6  # matte from which on a colour is the person's own
@@ -62,7 +61,7 @@ class Relief(NamedTuple):
     axes: NDArray[np.float64]  # (N, 3, 3) columns: two along the sheet, then its normal; a rotation
     scales: NDArray[np.float64]  # (N, 3) standard deviations along the axes
     colors: NDArray[np.float32]  # (N, 3)
-    alpha: NDArray[np.float32]  # (N,) of the matte, faded beyond the photo
+    opacity: NDArray[np.float32]  # (N,) in [0, 1]; of all together the matte's
     confidence: NDArray[np.float32]  # (N,) that the photo shows it: 0 on the back
     triangle: NDArray[np.int64]  # (N,) of the head, that carries it
 
@@ -91,12 +90,12 @@ def relief(head: RiggedHead, surface: PhotoSurface, matte: WideMatte, most: int,
     middle, squared = _sheets(region, rim, alpha, front.depth, back_depth, size)
     holds = _hold(head, topology.faces)
     colors, doubtful = _picture(surface, matte, alpha, region, front)
-    held = _poisson(region, rim, np.where(rim, holds[front.face], 0.0), None, 0.0, colors)
+    held = poisson(region, rim, np.where(rim, holds[front.face], 0.0), None, 0.0, colors)
     known = np.where(rim, holds[front.face], held) > _SIDE
     row, column = distance_transform_edt(~(region | rim), return_distances=False, return_indices=True)
     held = median_filter(known[row, column] * 1.0, _SIDE_WINDOW)
     drawn = region | (rim & ~(topology.regions["face"][topology.faces].mean(1) > 0.5)[front.face])
-    slope = np.hypot(*_gradient(np.sqrt(squared), region | rim)) / size
+    slope = np.hypot(*gradient(np.sqrt(squared), region | rim)) / size
     copies = np.clip(np.ceil(slope / _STEEPEST), 1, _MOST_COPIES)[drawn].astype(int)
     cells = np.argwhere(drawn)
     thinning = min(1.0, most / (2 * copies.sum()))
@@ -109,8 +108,9 @@ def relief(head: RiggedHead, surface: PhotoSurface, matte: WideMatte, most: int,
     for side, picture in ((-1, colors), (1, blurred)):
         points, step_x, step_y = _lift(camera, middle, squared, region | rim, side, rows, columns, jitter)
         axes, scales = _footprints(step_x, step_y, -side * camera.viewmat[2, :3], crowd)
-        opacity = alpha[rows, columns].astype(np.float32)
-        trust = opacity * (side < 0) * ~doubtful[rows, columns]
+        shown = alpha[rows, columns].astype(np.float32)
+        opacity = single_opacity(shown, _LAYERS * np.maximum(crowd, 1)).astype(np.float32)
+        trust = shown * (side < 0) * ~doubtful[rows, columns]
         carrier = _carriers(head, surface, points, held[rows, columns])
         sheets.append(Relief(points, axes, scales, picture[rows, columns].astype(np.float32), opacity, trust, carrier))
     hair = region & (held > 0.5)
@@ -146,9 +146,10 @@ def _curtain(
     base = np.stack([gaussian_filter(colors[..., c] * hair, _CURTAIN_BLUR) / far for c in range(3)], -1)
     strands = Grain(colors, hair, metres_per_pixel=size, coarsest=_CURTAIN_COARSEST, strands=True)
     detail = strands(np.stack([columns + jitter[1], -rows - jitter[0]], -1) * size)
+    picture = _BACK_SHADE * base[rows, columns] + _CURTAIN_DETAIL * detail
     number = len(rows)
     return Relief(
-        points, axes, scales, (_BACK_SHADE * base[rows, columns] + _CURTAIN_DETAIL * detail).clip(0, 1).astype(np.float32),
+        points, axes, scales, picture.clip(0, 1).astype(np.float32),
         np.ones(number, np.float32), np.zeros(number, np.float32), _carriers(head, surface, points, np.ones(number)),
     )  # fmt: skip
 
@@ -160,15 +161,20 @@ def _picture(
     where it looks like the background, and on thin strips along the scalp, which seen from the side are broad."""
     topology = surface.topology
     colors = _clean_fringe(np.stack([_cells(matte.colors[..., c]) for c in range(3)], -1), alpha)
-    doubtful, person = (
-        np.pad(values, [(matte.margin,) * 2] * 2 + [(0, 0)] * (values.ndim - 2)) for values in surface.doubt
-    )
+    frame = (matte.margin, matte.margin)
+    doubtful = np.pad(surface.doubt[0].astype(np.float32), frame)
+    person = np.pad(surface.doubt[1], (frame, frame, (0, 0)))
     row, column = distance_transform_edt(front.face < 0, return_distances=False, return_indices=True)
     scalp = (topology.regions["scalp"][topology.faces].mean(1) > 0.5)[front.face[row, column]]
     other = (_cells(doubtful) > 0.5) | (region & scalp & ~binary_opening(region, disk(_THIN)))
-    person = np.stack([_cells(person[..., c]) for c in range(3)], -1)
-    other &= person.max(-1) > 0
-    return np.where(other[..., None], person, colors), other
+    near = np.stack([_cells(person[..., c]) for c in range(3)], -1)
+    other &= near.max(-1) > 0
+    return np.where(other[..., None], near, colors), other
+
+
+def single_opacity(together: NDArray[np.floating], layers: float | NDArray[np.floating]) -> NDArray[np.float64]:
+    """Opacity of each of so many splats in front of each other that `together` have that opacity, in [0, 1]."""
+    return 1 - (1 - np.clip(together, 0, 1)) ** (1 / np.asarray(layers, np.float64))
 
 
 def _grid_camera(camera: Camera, matte: WideMatte) -> Camera:
@@ -219,12 +225,6 @@ def _without_slivers(region: NDArray[np.bool_], front: MeshBuffers, surface: Pho
     return kept
 
 
-def disk(radius: int) -> NDArray[np.bool_]:
-    """A filled circle as a structuring element."""
-    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
-    return x**2 + y**2 <= radius**2 + 0.5
-
-
 def _sheets(
     region: NDArray[np.bool_],
     rim: NDArray[np.bool_],
@@ -237,68 +237,10 @@ def _sheets(
     known = np.where(rim, (front + back) / 2, 0.0)
     with np.errstate(invalid="ignore"):  # infinity less infinity where nothing is
         half = np.where(rim, np.clip((back - front) / 2, _LEAST_HALF, _MOST_HALF), 0.0)
-    middle = known + _poisson(region, rim, known, None, 0.0)
+    middle = known + poisson(region, rim, known, None, 0.0)
     inner = region & (alpha > _OUTSIDE)
-    squared = half**2 + _poisson(inner, rim, half**2, ~inner & ~rim, _BULGE * size**2)
+    squared = half**2 + poisson(inner, rim, np.square(half), ~inner & ~rim, _BULGE * size**2)
     return middle, np.minimum(squared, _MOST_HALF**2)
-
-
-def _poisson(
-    region: NDArray[np.bool_],
-    fixed: NDArray[np.bool_],
-    values: NDArray[np.float64],
-    zero: NDArray[np.bool_] | None,
-    source: float,
-    colors: NDArray[np.float32] | None = None,
-) -> NDArray[np.float64]:
-    """Solves minus Laplacian = source on a region of cells; 0 elsewhere.
-
-    Next to it, `fixed` cells have `values` and `zero` cells 0; across any other border nothing flows. With `zero` None
-    only the fixed cells hold it. Where `colors` (H, W, 3) change, little flows.
-    """
-    index = np.full(region.shape, -1)
-    index[region] = np.arange(region.sum())
-    number = int(region.sum())
-    here = index[region]
-    diagonal, right = np.full(number, 1e-6), np.full(number, source)
-    links = []
-    for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1)):
-        there = _shift(index, axis, step, -1)[region]
-        flow = np.ones(number)
-        if colors is not None:
-            change = np.stack([_shift(colors[..., c], axis, step, 0.0) - colors[..., c] for c in range(3)], -1)[region]
-            flow = np.exp(-_COLOR_EDGE * (change**2).sum(-1)) + 1e-4
-        free = there >= 0
-        held = _shift(fixed, axis, step, False)[region] & ~free
-        links.append((here[free], there[free], -flow[free]))
-        diagonal += flow * (free | held)
-        right[held] += (flow * _shift(values, axis, step, 0.0)[region])[held]
-        if zero is not None:
-            diagonal += _shift(zero, axis, step, False)[region] & ~free & ~held
-    rows, columns, entries = (np.concatenate(parts) for parts in zip(*links, strict=True))
-    system = sparse.coo_matrix((entries, (rows, columns)), shape=(number, number)).tocsc() + sparse.diags(diagonal)
-    out = np.zeros(region.shape)
-    out[region] = splu(system.tocsc()).solve(right)
-    return out
-
-
-def _shift(values: NDArray, axis: int, step: int, fill: float) -> NDArray:
-    moved = np.roll(values, -step, axis)
-    edge = [slice(None)] * 2
-    edge[axis] = slice(-1, None) if step > 0 else slice(0, 1)
-    moved[tuple(edge)] = fill
-    return moved
-
-
-def _gradient(values: NDArray[np.float64], known: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Differences along rows and columns, (H, W) each, of known neighbours only."""
-    out = []
-    for axis in (0, 1):
-        ahead = _shift(known, axis, 1, False) * (_shift(values, axis, 1, 0.0) - values)
-        behind = _shift(known, axis, -1, False) * (values - _shift(values, axis, -1, 0.0))
-        count = _shift(known, axis, 1, False).astype(int) + _shift(known, axis, -1, False)
-        out.append(np.where(known, (ahead + behind) / np.maximum(count, 1), 0.0))
-    return out[0], out[1]
 
 
 def _lift(
@@ -312,8 +254,8 @@ def _lift(
     jitter: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """World points of one sheet and their steps (N, 3) to the next column and row."""
-    middle_y, middle_x = (g[rows, columns] for g in _gradient(middle, known))
-    square_y, square_x = (g[rows, columns] for g in _gradient(squared, np.ones_like(known)))
+    middle_y, middle_x = (g[rows, columns] for g in gradient(middle, known))
+    square_y, square_x = (g[rows, columns] for g in gradient(squared, np.ones_like(known)))
     square = squared[rows, columns] + square_y * jitter[0] + square_x * jitter[1]
     half = np.sqrt(np.maximum(square, _LEAST_HALF**2))  # the square is smooth where the half itself is steep
     z = middle[rows, columns] + middle_y * jitter[0] + middle_x * jitter[1] + side * half

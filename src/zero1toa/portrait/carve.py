@@ -9,7 +9,7 @@ from scipy.ndimage import grey_dilation
 from .frame import WideMatte, metres_per_pixel
 from .surface import PhotoSurface, SurfacePoints
 
-_HAIR_EDGE = 3  # px by which the matte is widened before it carves the head: training finds the edge
+_HAIR_EDGE = 1  # px by which the matte is widened before it carves the head: training finds the edge
 
 
 def matte_share(

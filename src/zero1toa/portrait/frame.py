@@ -31,7 +31,7 @@ class WideMatte(NamedTuple):
     def fade(self, values: NDArray[np.float32], metres_per_pixel: float) -> NDArray[np.float64]:
         """1 in the photo and close to it, 0 farther away; `values` are distances in px as in `beyond`."""
         t = np.clip((values * metres_per_pixel - _FADE[0]) / (_FADE[1] - _FADE[0]), 0, 1)
-        return 1 - t * t * (3 - 2 * t)
+        return np.asarray(1 - t * t * (3 - 2 * t), np.float64)
 
 
 def wide_matte(portrait: Portrait) -> WideMatte:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..heads import HeadTopology, RiggedHead
 from ..heads.mesh_render import vertex_normals
-from ..portrait.beyond import Relief, relief
+from ..portrait.beyond import Relief, relief, single_opacity
 from ..portrait.carve import matte_share
 from ..portrait.frame import WideMatte, wide_matte
 from ..portrait.hair_colors import continue_hair
@@ -34,13 +34,14 @@ _LASH_OPACITY = 0.2
 _STRANDS_SHOWN = (0.05, 0.3)  # confidence times clarity at which strands begin to follow the photo, and do
 _STRAND_STRETCH = 1.7  # how much longer than wide, as a factor and its inverse, a splat on the scalp is
 _SHELL_FROM = 0.7  # membership of the scalp from which there is loose hair: it must not hang into the face
-_SHELL_SHARE = 0.12  # of all splats, for loose hair
+_SHELL_SHARE = 0.18  # of the splats to spare, for loose hair
 _SHELL_LENGTH, _SHELL_WIDTH = 0.004, 0.0007  # metres, standard deviations
 _SHELL_TURN, _SHELL_LIFT = 0.25, 0.5  # radians by which strands stray, and slope by which the outer ones rise
 _SHELL_FADE = 0.75  # of the opacity that the outermost have lost
 _SHELL_CONTRAST = 0.08  # relative spread of brightness from strand to strand
+_LAYERS = 3.0  # splats of the mesh that one looks through at its outline
 _LEAST_OPACITY = 0.005  # of a splat that the matte has carved away; a logit must be finite
-_RELIEF_SHARE = 0.35  # of all splats, at most, for what lies beyond the mesh
+_RELIEF_SHARE = 0.45  # of the splats to spare, at most, for what lies beyond the mesh
 _SLACK = 1.0  # triangle scales that a splat off the mesh may stray from where it began
 
 
@@ -58,8 +59,9 @@ def initial_splats(head: RiggedHead, surface: PhotoSurface, count: int, rng: np.
     The photo's matte carves them: where it shows the background nothing is left, and below the photo the bust fades.
     """
     matte = wide_matte(surface.portrait)
-    outside = relief(head, surface, matte, int(_RELIEF_SHARE * count), rng)
-    loose_hair = int(_SHELL_SHARE * count)
+    spare = max(count - len(head.topology.faces), count // 8)  # every triangle has one
+    outside = relief(head, surface, matte, int(_RELIEF_SHARE * spare), rng)
+    loose_hair = int(_SHELL_SHARE * spare)
     on_mesh, confidence = _mesh_splats(head, surface, matte, count - len(outside.points) - loose_hair, rng)
     shell, shell_confidence = hair_shell(head, surface, matte, loose_hair, rng)
     beyond = _relief_splats(outside, surface)
@@ -104,7 +106,9 @@ def _mesh_splats(
         topology.face_part[points.triangle], [topology.part_index(n) for n in ("lashesLeft", "lashesRight")]
     )
     share = matte_share(surface, matte, points)
-    opacities = torch.tensor(np.where(lashes, _LASH_OPACITY, _OPACITY) * share.clip(_LEAST_OPACITY, 1)).float()
+    opacities = torch.tensor(
+        (np.where(lashes, _LASH_OPACITY, _OPACITY) * single_opacity(share, _LAYERS)).clip(_LEAST_OPACITY, 1)
+    ).float()
     world = WorldGaussians(means, frame, scales, opacities, torch.tensor(colors))
     return to_local(world, triangle, vertices, faces), confidence * share.astype(np.float32)
 
@@ -165,7 +169,7 @@ def hair_shell(
     length = _SHELL_LENGTH * (0.6 + 0.8 * rng.random(count))
     scales = np.stack([length, np.full(count, _SHELL_WIDTH), np.full(count, _SHELL_WIDTH)], -1)
     share = matte_share(surface, matte, points, height * fuzz)
-    opacities = (_OPACITY * (1 - _SHELL_FADE * height) * share).clip(_LEAST_OPACITY, 1)
+    opacities = (_OPACITY * (1 - _SHELL_FADE * height) * single_opacity(share, _LAYERS)).clip(_LEAST_OPACITY, 1)
     world = WorldGaussians(
         torch.tensor(place, dtype=torch.float32),
         quaternion.from_matrix(torch.tensor(axes, dtype=torch.float32)),
@@ -181,7 +185,7 @@ def _relief_splats(outside: Relief, surface: PhotoSurface) -> Gaussians:
         torch.tensor(outside.points, dtype=torch.float32),
         quaternion.from_matrix(torch.tensor(outside.axes, dtype=torch.float32)),
         torch.tensor(outside.scales, dtype=torch.float32),
-        torch.tensor(_OPACITY * outside.alpha).clamp(_LEAST_OPACITY, _OPACITY),
+        torch.tensor(_OPACITY * outside.opacity).clamp(_LEAST_OPACITY, _OPACITY),
         torch.tensor(outside.colors),
     )
     posed = torch.tensor(surface.vertices, dtype=torch.float32)
