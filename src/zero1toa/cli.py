@@ -61,6 +61,8 @@ def create(
     output: Output = Path("avatar.glb"),
     *,
     preset: Literal["debug", "fast", "balanced", "paper"] = "fast",
+    prior: Literal["reprojection", "external"] = "reprojection",
+    prior_command: str = "",
     guidance: Literal["symgen", "once", "sds"] = "symgen",
     iterations: int | None = None,
     seed: int = 0,
@@ -83,6 +85,8 @@ def create(
         output: The avatar's file, a GLB.
         preset: How long to work: debug takes seconds, fast less than a minute, balanced a few minutes on two CPU cores;
             paper has the paper's numbers and takes hours there.
+        prior: The video model: reprojection is built in; external runs a command of yours.
+        prior_command: That command; it finds the clip to make better in {folder} and writes the frames there.
         guidance: symgen updates the clips as the avatar grows; once makes them once; sds follows the video prior's
             answer to each single render (the paper's baselines).
         iterations: Training steps, if not those of the preset.
@@ -106,7 +110,7 @@ def create(
         files.check_output_file(preview)
     if dataset is not None:
         files.check_output_directory(dataset)
-    config = create_config(preset, seed, guidance, iterations)
+    config = create_config(preset, seed, guidance, iterations, prior, prior_command)
     portrait = api.fit(photo, force=force, progress=progress)
     _warn(portrait.warnings, progress)
     work = work_folder(output)

@@ -20,13 +20,22 @@ _LARGEST, _SMALLEST = 4096, 16
 _LARGEST_CELL, _LARGEST_GIF = 512, 1024
 
 
-def create_config(preset: str, seed: int, guidance: str, iterations: int | None) -> CreateConfig:
+def create_config(
+    preset: str,
+    seed: int,
+    guidance: str,
+    iterations: int | None,
+    prior: str = "reprojection",
+    prior_command: str = "",
+) -> CreateConfig:
     """A preset with the options of the command line.
 
     Raises:
-        InputError: the number of iterations cannot be used.
+        InputError: the number of iterations cannot be used, or a command is given without its prior.
     """
-    config = replace(PRESETS[preset], seed=seed, guidance=guidance)
+    if prior_command and prior != "external":
+        raise InputError("A prior's command was given: say --prior external too.")
+    config = replace(PRESETS[preset], seed=seed, guidance=guidance, prior=prior, prior_command=prior_command)
     if iterations is None:
         return config
     if not 0 <= iterations <= _MOST_ITERATIONS:

@@ -127,6 +127,8 @@ class CreateConfig:
     """Name under which the provenance records these numbers."""
     prior: str = "reprojection"
     """The video prior, by the name that `priors.load_prior` knows."""
+    prior_command: str = ""
+    """For the prior "external": what to run for each clip, with {folder} for the folder's path."""
     guidance: str = "symgen"
     """"symgen": an updatable dataset; "once": the dataset is made once and never updated; "sds": no dataset, each step
     goes towards the prior's answer to that very render, as score distillation does."""

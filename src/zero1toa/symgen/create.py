@@ -70,7 +70,7 @@ def create_avatar(
     """
     config = config or PRESETS["fast"]
     progress = progress or Progress(quiet=True)
-    prior = prior or load_prior(config.prior)
+    prior = prior or load_prior(config.prior, command=config.prior_command)
     kept = None if workspace is None else Workspace(workspace, fingerprint(portrait, config), resume)
     generator = torch.Generator().manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
@@ -89,7 +89,7 @@ def create_avatar(
         plan_clips(config.curriculum, head, portrait.camera, config.size, rng),
         photo_sample(reference, first.splats, surface.lids, config.size),
         first.splats,
-        splat_limits(first.splats, head.topology, surface.lids, first.loose),
+        splat_limits(first, head.topology),
         generator,
         kept,
     )

@@ -6,18 +6,19 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ..heads import HeadTopology
 from ..splats import Gaussians, position_loss, scale_loss
 from ..splats.rig import POSITION_THRESHOLD, SCALE_THRESHOLD
+from .initialize import InitialSplats
 
 # Thresholds of parts of the head relative to GaussianAvatars' (1 and 0.6 triangle scales). Ours: hair and clothes stand
 # off the mesh, a face does not; eyes and teeth would come through lids and lips.
 _REGION_REACH = {"scalp": 4.0, "shoulders": 3.0, "neck": 1.5}
 _PART_REACH = 0.5
-_LID_COLOR = 0.2  # share of a step that a lid's colour takes
+_UNSEEN_COLOR = 0.04  # share of a step that the colour of skin takes which the photo does not show
+_FREE_COLORS = ("scalp", "shoulders", "lidEdges")
 _FIRM_REGIONS = ("lips", "lidsLeft", "lidsRight")
 
 
@@ -47,21 +48,19 @@ class Limits(NamedTuple):
         return scale_loss(splats, self.size)
 
 
-def splat_limits(
-    splats: Gaussians, topology: HeadTopology, lids: NDArray[np.floating], loose: NDArray[np.floating]
-) -> Limits:
+def splat_limits(first: InitialSplats, topology: HeadTopology) -> Limits:
     """Limits by part and region of the head, wide enough for where the Gaussians start.
 
-    Eyes, teeth and lashes keep their shape, or they would come through lids and lips; so do lips and lids, or they
-    would part where the photo shows teeth and eyes. Lids take little of a step in colour too: folded over an open eye
-    they lie in its shadow, which a blink would carry along.
+    Eyes and teeth keep their shape, or they would come through lids and lips; so do lips and lids, or they would part
+    where the photo shows teeth and eyes. Skin that the photo does not show keeps nearly the colour it was given: at the
+    outline it would be smeared over the side of the head, and lids, folded over an open eye, would carry its shadow
+    along when they close. Hair, clothes, eyes and lashes are free.
 
     Args:
-        splats: N Gaussians.
+        first: N Gaussians before training, with the photo's confidence in each.
         topology: of the head.
-        lids: (V,) how far a vertex is lid, in [0, 1].
-        loose: (N,) triangle scales by which a Gaussian's reach is wider, as that of hair off the head.
     """
+    splats = first.splats
     faces = topology.faces
     skin = topology.part_faces("skin")
     firm = np.maximum.reduce([topology.regions[name] for name in _FIRM_REGIONS])[faces].mean(1)
@@ -71,15 +70,16 @@ def splat_limits(
     reach = np.where(skin | lashes, 1.0, _PART_REACH)
     for name, factor in _REGION_REACH.items():
         reach = np.maximum(reach, 1 + (factor - 1) * topology.regions[name][faces].mean(1) * skin)
-    color = 1 - (1 - _LID_COLOR) * lids[faces].mean(1) * skin
-    color, geometry, factor = (
-        torch.as_tensor(of_face, dtype=torch.float32)[splats.triangle] for of_face in (color, 1 - firm, reach)
+    bound = skin * (1 - np.maximum.reduce([topology.regions[name] for name in _FREE_COLORS])[faces].mean(1))
+    geometry, factor, held = (
+        torch.as_tensor(of_face, dtype=torch.float32)[splats.triangle] for of_face in (1 - firm, reach, bound)
     )
+    color = 1 - held * (1 - _UNSEEN_COLOR) * (1 - torch.as_tensor(first.confidence))
     start = splats.means.norm(dim=-1)
     largest = splats.log_scales.exp().amax(-1)
     return Limits(
         color,
         geometry,
-        torch.maximum(POSITION_THRESHOLD * factor + torch.as_tensor(loose), start),
+        torch.maximum(POSITION_THRESHOLD * factor + torch.as_tensor(first.loose), start),
         torch.maximum(SCALE_THRESHOLD * factor, largest),
     )
