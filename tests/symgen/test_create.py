@@ -105,7 +105,7 @@ def test_what_holds_a_splat_depends_on_where_it_is(demo_portrait):
     surface = PhotoSurface(demo_portrait, head)
     first = initial_splats(head, surface, 20_000, np.random.default_rng(0))
     splats = first.splats
-    limits = splat_limits(first, head.topology)
+    limits = splat_limits(first, head)
 
     def on(name, part=False):
         share = head.topology.part_faces(name) if part else head.topology.regions[name][head.topology.faces].mean(1)
@@ -131,7 +131,7 @@ def test_the_photo_counts_where_splats_can_show_it_and_the_texture_is_sure(demo_
     head = personal_head(demo_portrait)
     surface = PhotoSurface(demo_portrait, head)
     splats, _, _ = initial_splats(head, surface, 20_000, np.random.default_rng(0))
-    sample = photo_sample(Reference(demo_portrait, head, lift_texture(surface, 256)), splats, surface.lids, 96)
+    sample = photo_sample(Reference(demo_portrait, head, lift_texture(surface, 256)), splats, 96)
     assert sample.image.shape == (96, 96, 3)
     assert (sample.image <= sample.alpha[..., None] + 1e-5).all()
     assert sample.matte_weight is not None

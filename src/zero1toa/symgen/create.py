@@ -15,7 +15,7 @@ from ..avatar import Avatar
 from ..config import PRESETS, CreateConfig
 from ..errors import InputError
 from ..files import output_directory
-from ..heads import HeadTopology, RiggedHead, load_head
+from ..heads import RiggedHead, load_head
 from ..heads.mesh_render import interpolate, rasterize_mesh
 from ..heads.texture_render import render_texture
 from ..portrait.outline import refine_geometry
@@ -29,7 +29,7 @@ from .checkpoint import Workspace, fingerprint
 from .dataset import Sample
 from .drives import plan_clips
 from .initialize import initial_splats
-from .limits import splat_limits
+from .limits import lid_margins, splat_limits
 from .loop import SymGen
 from .preview import Previewer
 
@@ -37,7 +37,7 @@ _KNOWN = 0.5  # confidence from which the photo shows a splat
 _LEAST_SHOWN = 0.02  # share of the splats that the photo must show
 _COVERED = 0.05  # alpha of the first splats from which a pixel can be trained
 _MATTE_NONE = 0.02  # alpha up to which a pixel is background
-_LEAST_PHOTO, _LID_PHOTO = 0.4, 0.7  # weights of the photo's colours on skin and lids that its texture does not trust
+_LEAST_PHOTO = 0.4  # weight of the photo's colours on skin where its texture is not to be trusted
 _REACH = 1  # px of the crop beyond the splats' outline that they can cover
 
 
@@ -87,9 +87,9 @@ def create_avatar(
         prior,
         config,
         plan_clips(config.curriculum, head, portrait.camera, config.size, rng),
-        photo_sample(reference, first.splats, surface.lids, config.size),
+        photo_sample(reference, first.splats, config.size),
         first.splats,
-        splat_limits(first, head.topology),
+        splat_limits(first, head),
         generator,
         kept,
     )
@@ -133,7 +133,7 @@ def personal_head(portrait: Portrait) -> RiggedHead:
     return refine_geometry(model.personalize(torch.as_tensor(portrait.identity, dtype=torch.float32)), portrait)
 
 
-def photo_sample(reference: Reference, splats: Gaussians, lids: NDArray[np.floating], size: int) -> Sample:
+def photo_sample(reference: Reference, splats: Gaussians, size: int) -> Sample:
     """The photo as a training picture of `size` pixels.
 
     Colours count by the texture's confidence: what a pixel at the head's outline or at an open eye's lid shows would be
@@ -153,7 +153,7 @@ def photo_sample(reference: Reference, splats: Gaussians, lids: NDArray[np.float
     counts = np.where(((portrait.alpha > _MATTE_NONE) & ~covered) | ~portrait.valid, 0.0, 1.0).astype(np.float32)
     faces = head.topology.faces
     buffers = rasterize_mesh(vertices.numpy(), faces, portrait.camera)
-    trust = interpolate(vertex_trust(head.topology, lids)[:, None], buffers, faces)[..., 0]
+    trust = interpolate(vertex_trust(head)[:, None], buffers, faces)[..., 0]
     sure = np.maximum(known + 1 - mesh, trust)
     return Sample(
         torch.tensor(_resize(portrait.foreground * portrait.alpha[..., None], size)),
@@ -166,12 +166,11 @@ def photo_sample(reference: Reference, splats: Gaussians, lids: NDArray[np.float
     )
 
 
-def vertex_trust(topology: HeadTopology, lids: NDArray[np.floating]) -> NDArray[np.float32]:
-    """(V,) least weight of the photo's colours: full on eyes, lashes, teeth and lid margins, less on lids, and least on
-    skin, whose outline would be smeared over the side of the head."""
-    trust = _LEAST_PHOTO + (_LID_PHOTO - _LEAST_PHOTO) * lids
-    trust = np.maximum(trust, topology.regions["lidEdges"])
-    return np.where(topology.part_vertices("skin"), trust, 1.0).astype(np.float32)
+def vertex_trust(head: RiggedHead) -> NDArray[np.float32]:
+    """(V,) least weight of the photo's colours: full on eyes, lashes, teeth and lid margins, less on skin, whose outline
+    would be smeared over the side of the head."""
+    skin = head.topology.part_vertices("skin")
+    return np.where(skin, np.maximum(_LEAST_PHOTO, lid_margins(head)), 1.0).astype(np.float32)
 
 
 def _resize(pixels: NDArray[np.float32], size: int) -> NDArray[np.float32]:

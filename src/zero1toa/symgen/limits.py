@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from ..heads import HeadTopology
+from ..heads import RiggedHead, arkit
 from ..splats import Gaussians, position_loss, scale_loss
 from ..splats.rig import POSITION_THRESHOLD, SCALE_THRESHOLD
 from .initialize import InitialSplats
@@ -18,7 +19,8 @@ from .initialize import InitialSplats
 _REGION_REACH = {"scalp": 4.0, "shoulders": 3.0, "neck": 1.5}
 _PART_REACH = 0.5
 _UNSEEN_COLOR = 0.04  # share of a step that the colour of skin takes which the photo does not show
-_FREE_COLORS = ("scalp", "shoulders", "lidEdges")
+_FREE_COLORS = ("scalp", "shoulders")
+_MARGIN = (0.75, 0.95)  # share of the largest movement in a blink at which a lid's margin begins, and is reached
 _FIRM_REGIONS = ("lips", "lidsLeft", "lidsRight")
 
 
@@ -48,7 +50,18 @@ class Limits(NamedTuple):
         return scale_loss(splats, self.size)
 
 
-def splat_limits(first: InitialSplats, topology: HeadTopology) -> Limits:
+def lid_margins(head: RiggedHead) -> NDArray[np.float32]:
+    """(V,) 1 at the upper lids' margins, where the lashes stand: they move farthest in a blink and stay in sight."""
+    margins = []
+    for side in ("Left", "Right"):
+        moved = head.expression_deltas[arkit.INDEX[f"eyeBlink{side}"]].norm(dim=-1).numpy()
+        skin = moved * head.topology.part_vertices("skin")
+        share = (skin / skin.max() - _MARGIN[0]) / (_MARGIN[1] - _MARGIN[0])
+        margins.append(share.clip(0, 1))
+    return np.maximum(*margins)
+
+
+def splat_limits(first: InitialSplats, head: RiggedHead) -> Limits:
     """Limits by part and region of the head, wide enough for where the Gaussians start.
 
     Eyes and teeth keep their shape, or they would come through lids and lips; so do lips and lids, or they would part
@@ -58,9 +71,9 @@ def splat_limits(first: InitialSplats, topology: HeadTopology) -> Limits:
 
     Args:
         first: N Gaussians before training, with the photo's confidence in each.
-        topology: of the head.
+        head: the person's.
     """
-    splats = first.splats
+    splats, topology = first.splats, head.topology
     faces = topology.faces
     skin = topology.part_faces("skin")
     firm = np.maximum.reduce([topology.regions[name] for name in _FIRM_REGIONS])[faces].mean(1)
@@ -70,7 +83,8 @@ def splat_limits(first: InitialSplats, topology: HeadTopology) -> Limits:
     reach = np.where(skin | lashes, 1.0, _PART_REACH)
     for name, factor in _REGION_REACH.items():
         reach = np.maximum(reach, 1 + (factor - 1) * topology.regions[name][faces].mean(1) * skin)
-    bound = skin * (1 - np.maximum.reduce([topology.regions[name] for name in _FREE_COLORS])[faces].mean(1))
+    free = np.maximum.reduce([*(topology.regions[name] for name in _FREE_COLORS), lid_margins(head)])
+    bound = skin * (1 - free[faces].mean(1))
     geometry, factor, held = (
         torch.as_tensor(of_face, dtype=torch.float32)[splats.triangle] for of_face in (1 - firm, reach, bound)
     )
