@@ -107,7 +107,7 @@ def relief(head: RiggedHead, surface: PhotoSurface, matte: WideMatte, most: int,
     sheets = []
     for side, picture in ((-1, colors), (1, blurred)):
         points, step_x, step_y = _lift(camera, middle, squared, region | rim, side, rows, columns, jitter)
-        axes, scales = _footprints(step_x, step_y, -side * camera.viewmat[2, :3], crowd)
+        axes, scales = _footprints(step_x, step_y, side * camera.viewmat[2, :3], crowd)
         shown = alpha[rows, columns].astype(np.float32)
         opacity = single_opacity(shown, _LAYERS * np.maximum(crowd, 1)).astype(np.float32)
         trust = shown * (side < 0) * ~doubtful[rows, columns]
@@ -141,7 +141,7 @@ def _curtain(
     rows, columns = cells.T
     jitter = rng.random((2, len(rows))) - 0.5
     points, step_x, step_y = _lift(camera, depth, np.zeros_like(depth), inside, 1, rows, columns, jitter)
-    axes, scales = _footprints(step_x, step_y, -camera.viewmat[2, :3], np.full(len(rows), thinning))
+    axes, scales = _footprints(step_x, step_y, camera.viewmat[2, :3], np.full(len(rows), thinning))
     far = np.maximum(gaussian_filter(hair * 1.0, _CURTAIN_BLUR), 1e-9)
     base = np.stack([gaussian_filter(colors[..., c] * hair, _CURTAIN_BLUR) / far for c in range(3)], -1)
     strands = Grain(colors, hair, metres_per_pixel=size, coarsest=_CURTAIN_COARSEST, strands=True)
