@@ -37,7 +37,7 @@ def test_the_features_stay_where_the_landmarks_put_them(plain, demo_portrait):
     for part in ("eyeLeft", "eyeRight", "teethUpper", "teethLower", "tongue"):
         assert moved[topology.part_vertices(part)].max() < 1e-6, part
     assert moved.max() < 0.12
-    assert overlap(refined, demo_portrait) > max(0.93, overlap(plain, demo_portrait))
+    assert overlap(refined, demo_portrait) > max(0.87, overlap(plain, demo_portrait) + 0.2)
 
 
 def test_a_wider_matte_of_the_same_colour_widens_the_ears_and_one_of_another_colour_does_not(plain, demo_portrait):

@@ -33,7 +33,7 @@ def test_there_are_as_many_as_asked_for_and_one_on_every_triangle(made):
 def test_only_what_lies_off_the_mesh_is_loose(made):
     _, _, (splats, _, loose) = made
     reach = splats.means.norm(dim=-1).numpy()
-    assert (reach[loose == 0] < 1.2).all()
+    assert splats.means[loose == 0][:, 1].abs().max() < 1e-4  # on its triangle's plane
     assert (reach <= loose + 1)[loose > 0].all()
     assert 0.1 < (loose > 0).mean() < 0.5
 

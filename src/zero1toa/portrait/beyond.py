@@ -104,15 +104,16 @@ def relief(head: RiggedHead, surface: PhotoSurface, matte: WideMatte, most: int,
     crowd = np.repeat(copies, number) * thinning
     jitter = rng.random((2, len(rows))) - 0.5
     blurred = _BACK_SHADE * np.stack([_blur_inside(colors[..., c], region) for c in range(3)], -1)
+    blurred = blurred.astype(np.float32)
     sheets = []
     for side, picture in ((-1, colors), (1, blurred)):
         points, step_x, step_y = _lift(camera, middle, squared, region | rim, side, rows, columns, jitter)
-        axes, scales = _footprints(step_x, step_y, -side * camera.viewmat[2, :3], crowd)
+        axes, scales = _footprints(step_x, step_y, side * camera.viewmat[2, :3], crowd)
         shown = alpha[rows, columns].astype(np.float32)
         opacity = single_opacity(shown, _LAYERS * np.maximum(crowd, 1)).astype(np.float32)
         trust = shown * (side < 0) * ~doubtful[rows, columns]
         carrier = _carriers(head, surface, points, held[rows, columns])
-        sheets.append(Relief(points, axes, scales, picture[rows, columns].astype(np.float32), opacity, trust, carrier))
+        sheets.append(Relief(points, axes, scales, picture[rows, columns].clip(0, 1), opacity, trust, carrier))
     hair = region & (held > 0.5)
     sheets.append(
         _curtain(head, surface, camera, hair, covered & (alpha > _OUTSIDE), back_depth, colors, size, thinning, rng)
@@ -141,7 +142,7 @@ def _curtain(
     rows, columns = cells.T
     jitter = rng.random((2, len(rows))) - 0.5
     points, step_x, step_y = _lift(camera, depth, np.zeros_like(depth), inside, 1, rows, columns, jitter)
-    axes, scales = _footprints(step_x, step_y, -camera.viewmat[2, :3], np.full(len(rows), thinning))
+    axes, scales = _footprints(step_x, step_y, camera.viewmat[2, :3], np.full(len(rows), thinning))
     far = np.maximum(gaussian_filter(hair * 1.0, _CURTAIN_BLUR), 1e-9)
     base = np.stack([gaussian_filter(colors[..., c] * hair, _CURTAIN_BLUR) / far for c in range(3)], -1)
     strands = Grain(colors, hair, metres_per_pixel=size, coarsest=_CURTAIN_COARSEST, strands=True)
@@ -174,7 +175,8 @@ def _picture(
 
 def single_opacity(together: NDArray[np.floating], layers: float | NDArray[np.floating]) -> NDArray[np.float64]:
     """Opacity of each of so many splats in front of each other that `together` have that opacity, in [0, 1]."""
-    return 1 - (1 - np.clip(together, 0, 1)) ** (1 / np.asarray(layers, np.float64))
+    through = 1 - np.clip(together, 0, 1)
+    return np.asarray(1 - through ** (1 / np.asarray(layers)), np.float64)
 
 
 def _grid_camera(camera: Camera, matte: WideMatte) -> Camera:

@@ -28,4 +28,4 @@ def matte_share(
     near = matte.sample(grey_dilation(matte.alpha, 2 * _HAIR_EDGE + 1), pixels)
     head = np.maximum.reduce([topology.regions[name] for name in ("scalp", "face", "ears")])
     spared = points.interpolate(head[:, None], topology.faces)[:, 0]
-    return np.where(beyond > 0, 1 - bust * (1 - alpha * fade), alpha + spared * (near - alpha))
+    return np.where(beyond > 0, 1 - bust * (1 - alpha * fade), (alpha + spared * (near - alpha)).clip(0, 1))

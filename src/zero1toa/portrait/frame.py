@@ -26,7 +26,7 @@ class WideMatte(NamedTuple):
     def sample(self, values: NDArray[np.float32], pixels: NDArray[np.floating]) -> NDArray[np.float32]:
         """One of the (M, M) arrays at places (N, 2) in px of the crop; beyond the frame its border goes on."""
         where = np.stack([pixels[:, 1], pixels[:, 0]]) + self.margin - 0.5
-        return map_coordinates(values, where, order=1, mode="nearest")
+        return np.maximum(map_coordinates(values, where, order=1, mode="nearest"), 0)  # rounding may go below 0
 
     def fade(self, values: NDArray[np.float32], metres_per_pixel: float) -> NDArray[np.float64]:
         """1 in the photo and close to it, 0 farther away; `values` are distances in px as in `beyond`."""

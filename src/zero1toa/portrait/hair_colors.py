@@ -61,7 +61,7 @@ def continue_hair(
     mix = confidence[hidden, None] * own + (1 - confidence[hidden, None]) * hair
     weight = points.interpolate(scalp[:, None], topology.faces)[hidden]
     out = colors.copy()
-    out[hidden] = (1 - weight) * colors[hidden] + weight * mix
+    out[hidden] = ((1 - weight) * colors[hidden] + weight * mix).clip(0, 1)
     return out
 
 

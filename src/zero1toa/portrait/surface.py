@@ -181,7 +181,7 @@ class PhotoSurface:
             filled[some] += share[some, None] * grain(places[some])
         rest = 1 - first - second
         mix = first[:, None] * seen + second[:, None] * mirrored + rest[:, None] * filled
-        return mix.clip(0, 1).astype(np.float32), confidence.astype(np.float32)
+        return mix.clip(0, 1).astype(np.float32), confidence.clip(0, 1).astype(np.float32)
 
     @cached_property
     def mirror_gain(self) -> NDArray[np.float64]:
