@@ -167,8 +167,8 @@ def photo_sample(reference: Reference, splats: Gaussians, size: int) -> Sample:
 
 
 def vertex_trust(head: RiggedHead) -> NDArray[np.float32]:
-    """(V,) least weight of the photo's colours: full on eyes, lashes, teeth and lid margins, less on skin, whose outline
-    would be smeared over the side of the head."""
+    """(V,) least weight of the photo's colours: full on eyes, lashes, teeth and lid margins; less on skin, whose
+    outline would be smeared over the side of the head."""
     skin = head.topology.part_vertices("skin")
     return np.where(skin, np.maximum(_LEAST_PHOTO, lid_margins(head)), 1.0).astype(np.float32)
 
