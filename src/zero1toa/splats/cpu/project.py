@@ -105,7 +105,7 @@ def project(
             records[i, L.REACH] = -1
 
             z = view[2, 0] * mx + view[2, 1] * my + view[2, 2] * mz + view[2, 3]
-            reach = -1.0
+            reach = np.float64(-1)
             if opacity > 0:
                 reach = np.float64(math.log2(min(np.float32(opacity), np.float32(1)))) - L.LOG2_ALPHA_MIN
             if not (z > L.NEAR and reach > 0):
