@@ -20,7 +20,7 @@ _REGION_REACH = {"scalp": 4.0, "shoulders": 3.0, "neck": 1.5}
 _PART_REACH = 0.5
 _UNSEEN_COLOR = 0.04  # share of a step that the colour of skin takes which the photo does not show
 _FREE_COLORS = ("scalp", "shoulders")
-_MARGIN = (0.75, 0.95)  # share of the largest movement in a blink at which a lid's margin begins, and is reached
+_MARGIN = (0.55, 0.8)  # share of the largest movement in a blink at which a lid's margin begins, and is reached
 _FIRM_REGIONS = ("lips", "lidsLeft", "lidsRight")
 
 
