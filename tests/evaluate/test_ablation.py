@@ -21,7 +21,10 @@ from zero1toa.evaluate.ablation import (
 from zero1toa.evaluate.ablation_report import COLUMNS, comma_separated, markdown, plot, sheet, summarize, write_report
 from zero1toa.priors.subjects import single
 
-PLAN = AblationPlan(subjects=(3,), variants=("full", "SDS"), size=64, texture_size=128, landmarks=False)
+SMALL = replace(ABLATION_CONFIG, size=32)
+PLAN = AblationPlan(
+    subjects=(3,), variants=("full", "SDS"), size=64, texture_size=128, landmarks=False, config=SMALL
+)  # fmt: skip
 
 
 class Painted:
@@ -51,7 +54,7 @@ def test_every_variant_and_the_video_model_are_measured(result):
     ]
     for row in result.rows:
         measured = {m for m, v in row.measures.items() if np.isfinite(v)}
-        assert measured == {"psnr", "psnr_front", "psnr_side", "ssim", "spread", "flicker"}
+        assert measured == {"psnr", "psnr_front", "psnr_side", "ssim", "iou", "spread", "flicker"}
 
 
 def test_what_is_nearer_to_the_truth_scores_better(result):
@@ -62,7 +65,7 @@ def test_what_is_nearer_to_the_truth_scores_better(result):
 def test_the_truth_itself_is_perfect(subject):
     trial = Trial(subject, PLAN)
     measures = trial.measure(trial.truths)
-    assert measures["psnr"] == float("inf") and measures["ssim"] == pytest.approx(1)
+    assert measures["psnr"] == float("inf") and measures["ssim"] == pytest.approx(1) and measures["iou"] == 1
     assert measures["spread"] < 0.02
 
 
@@ -70,6 +73,20 @@ def test_held_out_views_depend_on_the_subject_alone(subject):
     first, second = Trial(subject, PLAN), Trial(subject, replace(PLAN, seeds=(5,)))
     np.testing.assert_array_equal(first.drives[0].expressions, second.drives[0].expressions)
     assert first.drives[0].expressions.abs().sum() > 0
+
+
+def test_clothes_and_what_is_finer_than_the_training_pictures_do_not_count(subject):
+    trial = Trial(subject, PLAN)
+    views, sweep = trial.truths
+    frames = views.frames.clone()
+    frames[:, :, 58:] = 0  # the lowest rows show the chest
+    frames[:, :, 1::2] -= 0.02  # a pattern of single pixels
+    frames[:, :, 0::2] += 0.02
+    changed = views._replace(frames=frames.clamp(0, 1))
+    measures = trial.measure((changed, sweep))
+    assert measures["psnr"] > 40
+    frames[:, :, 20:30] = 0
+    assert trial.measure((views._replace(frames=frames.clamp(0, 1)), sweep))["psnr"] < 25
 
 
 def test_landmarks_are_read_from_render_and_truth(subject):

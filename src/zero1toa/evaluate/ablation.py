@@ -19,14 +19,18 @@ from ..avatar import Expression, Pose
 from ..camera import Camera
 from ..config import CreateConfig, CurriculumConfig, DensityConfig
 from ..heads import JOINTS, arkit
+from ..heads.mesh_render import rasterize_mesh
 from ..heads.sampling import sample_expressions
 from ..priors import Drive, Video
-from ..priors.oracle import Inconsistency, OraclePrior
+from ..priors.oracle import TRUTHFUL, Inconsistency, OraclePrior
 from ..priors.subjects import Subject, photo_camera, random_subject
 from ..progress import Progress
 from .consistency import clip_consistency
-from .metrics import landmark_distance, psnr, ssim
+from .metrics import landmark_distance, psnr, silhouette_iou, ssim
 from .readings import Command, find_landmarks
+
+CEILING = "truthful prior"
+"""The variant that bounds the others from above."""
 
 VARIANTS: dict[str, str] = {
     "full": "the whole method",
@@ -36,6 +40,7 @@ VARIANTS: dict[str, str] = {
     "one-time dataset": "clips are made once and never again",
     "SDS": "no dataset: each step goes towards the prior's answer to that very render",
     "photo alone": "no prior at all",
+    CEILING: "the whole method with a prior that makes no errors: what the training itself can reach",
 }
 """The variants of the method, with what they leave out."""
 
@@ -58,10 +63,12 @@ ABLATION_CONFIG = CreateConfig(
 )
 """Small enough that the table can be made on two CPU cores."""
 
-_MEASURES = ("psnr", "psnr_front", "psnr_side", "ssim", "found", "landmarks", "landmarks_truth", "spread", "flicker")
+_MEASURES = (
+    "psnr", "psnr_front", "psnr_side", "ssim", "iou", "found", "landmarks", "landmarks_truth", "spread", "flicker",
+)  # fmt: skip
+_BODY = 0.3  # membership of the shoulders from which a triangle is no part of the head
 _FRONT = 25.0  # degrees of yaw up to which a view counts as frontal
 _VIEWS = ((-60, -8), (-42, 12), (-20, -10), (0, 0), (14, 12), (33, -12), (52, 5), (65, 0))  # yaw, pitch, degrees
-_SEEN = 0.02  # alpha from which a pixel belongs to the person
 _PAPER = 0.5  # grey behind the pictures
 _SWEEP = 50.0  # degrees to either side in the clip whose consistency is measured
 _SWEEP_FRAMES = 9
@@ -95,7 +102,8 @@ class AblationPlan:
     variants: tuple[str, ...] = tuple(VARIANTS)
     """Names from `VARIANTS`."""
     size: int = 256
-    """Pixels on a side of the pictures that are compared."""
+    """Pixels on a side of the renders, a multiple of `config.size`: the detector needs them. Colours are compared at
+    `config.size`, since nothing finer was ever shown to the avatar."""
     texture_size: int = 512
     """Pixels on a side of the persons' textures."""
     landmarks: bool = True
@@ -143,6 +151,7 @@ def variant_config(config: CreateConfig, variant: str) -> CreateConfig:
         "no temporal": replace(config, curriculum=replace(curriculum, temporal=False)),
         "one-time dataset": replace(config, guidance="once"),
         "SDS": replace(config, guidance="sds"),
+        CEILING: config,
         "photo alone": replace(config, photo_share=1.0, curriculum=replace(curriculum, spatial=False, temporal=False)),
     }
     return changes[variant]
@@ -154,7 +163,8 @@ def symgen_variant(plan: AblationPlan) -> RunVariant:
 
     def run(subject: Subject, variant: str, seed: int) -> Renders:
         config = replace(variant_config(plan.config, variant), seed=seed)
-        return create_avatar(subject.portrait(), config, prior=OraclePrior(subject, plan.inconsistency))
+        knobs = TRUTHFUL if variant == CEILING else plan.inconsistency
+        return create_avatar(subject.portrait(), config, prior=OraclePrior(subject, knobs))
 
     return run
 
@@ -208,18 +218,36 @@ class Trial:
         self.drives = (_drive(views, expressions), _drive(sweep, torch.zeros(len(sweep), len(arkit.NAMES))))
         self.truths = tuple(subject.video(drive) for drive in self.drives)
         self._found: dict[int, NDArray[np.float64] | None] = {}
+        with torch.no_grad():
+            posed = subject.head.pose(self.drives[0].expressions, self.drives[0].poses).numpy()
+        self._heads = [self._head_mask(vertices, camera) for vertices, camera in zip(posed, views)]
+
+    def _head_mask(self, vertices: NDArray[np.floating], camera: Camera) -> NDArray[np.bool_]:
+        """Pixels of the compared pictures that show head or neck: clothes are the same in all variants."""
+        topology, side = self.subject.head.topology, self.plan.config.size
+        face = rasterize_mesh(vertices, topology.faces, camera.resized(side, side)).face
+        head = topology.regions["shoulders"][topology.faces].mean(1) < _BODY
+        return (face >= 0) & head[face]
+
+    def _reduced(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(S, S, 3) means of blocks of pixels, S = `config.size`."""
+        side = self.plan.config.size
+        step = self.plan.size // side
+        assert step * side == self.plan.size, (self.plan.size, side)
+        return picture.reshape(side, step, side, step, 3).mean((1, 3))
 
     def measure(self, videos: Sequence[Video]) -> dict[str, float]:
         """All measures of answers to `drives`."""
         views, sweep = videos
         values: dict[str, list[float]] = {name: [] for name in _MEASURES}
-        truths = pictures_of(self.truths[0])
-        for frame, (picture, truth) in enumerate(zip(pictures_of(views), truths)):
-            mask = (torch.maximum(views.alpha[frame], self.truths[0].alpha[frame])[0] > _SEEN).numpy()
-            decibels = psnr(picture, truth, mask)
+        for frame, (picture, truth) in enumerate(zip(pictures_of(views), pictures_of(self.truths[0]))):
+            small, true = self._reduced(picture), self._reduced(truth)
+            decibels = psnr(small, true, self._heads[frame])
             values["psnr"].append(decibels)
             values["psnr_front" if abs(_VIEWS[frame][0]) <= _FRONT else "psnr_side"].append(decibels)
-            values["ssim"].append(ssim(picture, truth, mask))
+            values["ssim"].append(ssim(small, true, self._heads[frame]))
+            alphas = views.alpha[frame, 0].numpy(), self.truths[0].alpha[frame, 0].numpy()
+            values["iou"].append(silhouette_iou(*alphas))
             if self.plan.landmarks:
                 self._measure_landmarks(frame, picture, truth, values)
         consistency = clip_consistency(self.subject.head, self.drives[1], sweep)

@@ -21,6 +21,7 @@ COLUMNS: dict[str, tuple[str, bool]] = {
     "psnr_front": ("front, dB", True),
     "psnr_side": ("side, dB", True),
     "ssim": ("SSIM", True),
+    "iou": ("silhouette IoU", True),
     "found": ("face found", True),
     "landmarks": ("landmarks, px", False),
     "landmarks_truth": ("landmarks from truth's, px", False),
@@ -29,7 +30,7 @@ COLUMNS: dict[str, tuple[str, bool]] = {
 }
 """Measure -> heading, and whether more is better."""
 
-_DIGITS = {"ssim": 4, "spread": 4, "flicker": 4}  # 2 for the others
+_DIGITS = {"ssim": 4, "iou": 4, "spread": 4, "flicker": 4}  # 2 for the others
 _COMPARED = "full"
 
 
