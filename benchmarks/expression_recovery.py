@@ -8,8 +8,10 @@ whose true weight is zero. With `--baseline` the same heads are also fitted with
 
 from __future__ import annotations
 
+import multiprocessing
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +20,14 @@ import tyro
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
-from train_expression_prior import SIZE, Sample, draw_sample
+from expression_samples import SIZE, draw_sample
 from zero1toa.config import FitConfig
 from zero1toa.heads import arkit, load_head
 from zero1toa.portrait.detect import detect_faces
 from zero1toa.portrait.fit import fit_landmarks
 from zero1toa.portrait.solver import ExpressionPrior
 
-TEST_SEED = 41_000  # the prior is trained with seed 1; its costs and the fit's weights were chosen on heads of 20,000
+TEST_SEED = 43_000  # the prior is trained with seed 1; its costs and the fit's weights were chosen on heads of 20,000
 FLAT_PRECISION = 12.0  # of the baseline's prior: zero mean, this precision for each weight (the prototype's ridge)
 GROUPS = {
     "smile": ("mouthSmileLeft", "mouthSmileRight"),
@@ -57,31 +59,35 @@ class Recovery:
         return float((self.fitted * (self.truth == 0)).sum(1).mean())
 
 
-def measure(count: int, max_yaw: float, baseline: bool) -> tuple[Recovery, Recovery | None, int]:
+def measure(count: int, max_yaw: float, baseline: bool, processes: int) -> tuple[Recovery, Recovery | None, int]:
     """Fits `count` rendered heads. Also returns how many the detector missed."""
-    head, config = load_head(), FitConfig()
-    flat_config = FitConfig(expression_weight=1.0, refined_expression_weight=1.0)
-    fitted, plain, truth, missed = [], [], [], 0
-    for index in range(count):
-        sample: Sample = draw_sample(TEST_SEED, index, max_yaw)
-        faces = detect_faces(sample.image)
-        if not faces:
-            missed += 1
-            continue
-        landmarks = faces[0].landmarks
-        fitted.append(fit_landmarks(head, landmarks, SIZE, config).solution.expression)
-        truth.append(sample.expression)
-        if baseline:
-            flat = ExpressionPrior(np.zeros(52), FLAT_PRECISION * np.eye(52))
-            plain.append(fit_landmarks(head, landmarks, SIZE, flat_config, flat).solution.expression)
-    recovered = Recovery(np.array(fitted), np.array(truth))
-    return recovered, Recovery(np.array(plain), recovered.truth) if baseline else None, missed
+    work = partial(_fit_one, max_yaw=max_yaw, baseline=baseline)
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        rows = [row for row in pool.imap(work, range(count), chunksize=8) if row is not None]
+    truth, fitted, plain = (np.array(column) for column in zip(*rows, strict=True))
+    return Recovery(fitted, truth), Recovery(plain, truth) if baseline else None, count - len(rows)
 
 
-def main(count: int = 300, max_yaw: float = 30.0, baseline: bool = False) -> None:
-    """Prints the table as Markdown."""
+def _fit_one(index: int, max_yaw: float, baseline: bool) -> tuple[NDArray, NDArray, NDArray] | None:
+    """True weights, fitted ones and those fitted without the learned prior (zeros unless asked for)."""
     torch.set_num_threads(1)
-    result, plain, missed = measure(count, max_yaw, baseline)
+    sample = draw_sample(TEST_SEED, index, max_yaw)
+    faces = detect_faces(sample.image)
+    if not faces:
+        return None
+    head, landmarks = load_head(), faces[0].landmarks
+    fitted = fit_landmarks(head, landmarks, SIZE, FitConfig()).solution.expression
+    plain = np.zeros(52)
+    if baseline:
+        flat = ExpressionPrior(np.zeros(52), FLAT_PRECISION * np.eye(52))
+        config = FitConfig(expression_weight=1.0, refined_expression_weight=1.0)
+        plain = fit_landmarks(head, landmarks, SIZE, config, flat).solution.expression
+    return sample.expression, fitted, plain
+
+
+def main(count: int = 1000, max_yaw: float = 30.0, baseline: bool = False, processes: int = 2) -> None:
+    """Prints the table as Markdown. On 300 heads a rare movement's fraction still varies by .1 from seed to seed."""
+    result, plain, missed = measure(count, max_yaw, baseline, processes)
     columns = [("fit", result)] + ([("no learned prior", plain)] if plain else [])
     print(f"{count} rendered heads, |yaw| <= {max_yaw:g}, {missed} not detected\n")
     print("| movement | " + " | ".join(f"recovered, {name}" for name, _ in columns) + " |")

@@ -54,16 +54,13 @@ def frontal_points(model: LandmarkModel, landmarks: Array, pinhole: Pinhole) -> 
 
 @dataclass(frozen=True)
 class ExpressionRegressor:
-    """A network of three dense layers behind a principal-component projection; its output is 52 ARKit weights."""
+    """A network of dense layers; its output is 52 ARKit weights."""
 
     mean: NDArray[np.float32]  # (958,) of the features
-    components: NDArray[np.float32]  # (P, 958) scaled to unit variance
     weights: tuple[NDArray[np.float32], ...]  # (out, in) of each layer
     biases: tuple[NDArray[np.float32], ...]  # (out,)
     threshold: NDArray[np.float32]  # (52,) outputs below it count as no movement
-    gain: NDArray[
-        np.float32
-    ]  # (52,) by which what is left is enlarged, since least squares shrinks what it is unsure of
+    gain: NDArray[np.float32]  # (52,) by which the rest is enlarged: least squares shrinks what it is unsure of
     residual_covariance: NDArray[np.float32]  # (52, 52) of prediction minus truth on held-out heads
 
     def __call__(self, features: Array) -> Array:
@@ -76,7 +73,7 @@ class ExpressionRegressor:
 
     def expected(self, features: Array) -> Array:
         """The network alone: features (..., 958) to least-squares weights (..., 52), neither calibrated nor clipped."""
-        hidden = (features - self.mean) @ self.components.T
+        hidden = features - self.mean
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             hidden = hidden @ weight.T + bias
             if layer < len(self.weights) - 1:
@@ -108,7 +105,6 @@ class ExpressionRegressor:
                 layers = int(file["layers"])
                 return cls(
                     file["mean"].astype(np.float32),
-                    file["components"].astype(np.float32),
                     tuple(file[f"weight{i}"].astype(np.float32) for i in range(layers)),
                     tuple(file[f"bias{i}"].astype(np.float32) for i in range(layers)),
                     file["threshold"].astype(np.float32),
@@ -126,7 +122,6 @@ class ExpressionRegressor:
             path,
             layers=len(self.weights),
             mean=self.mean,
-            components=self.components.astype(np.float16),
             threshold=self.threshold,
             gain=self.gain,
             residual_covariance=self.residual_covariance,
