@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import grey_dilation
+from scipy.ndimage import grey_dilation, grey_erosion
 
 from ..heads import HeadTopology, RiggedHead
 from ..heads.mesh_render import vertex_normals
@@ -40,6 +40,7 @@ _SHELL_TURN, _SHELL_LIFT = 0.25, 0.5  # radians by which strands stray, and slop
 _SHELL_FADE = 0.75  # of the opacity that the outermost have lost
 _SHELL_CONTRAST = 0.08  # relative spread of brightness from strand to strand
 _HAIR_EDGE = 1  # px by which the matte is widened before it carves the head: training finds the edge
+_MOUTH_EDGE = 14  # px from the matte's edge within which there is nothing of the mouth's inside
 _LAYERS = 3.0  # splats of the mesh that one looks through at its outline
 _LEAST_OPACITY = 0.005  # of a splat that the matte has carved away; a logit must be finite
 _RELIEF_SHARE = 0.45  # of the splats to spare, at most, for what lies beyond the mesh
@@ -194,8 +195,12 @@ def matte_share(
     beyond = matte.sample(matte.beyond, pixels)
     fade = matte.fade(beyond, metres_per_pixel(surface.portrait.camera, surface.vertices))
     bust = points.interpolate((topology.regions["scalp"] == 0)[:, None], topology.faces)[:, 0]
-    near = matte.sample(grey_dilation(matte.alpha, 2 * _HAIR_EDGE + 1), pixels)
     head = np.maximum.reduce([topology.regions[name] for name in ("scalp", "face", "ears")])
+    inside = topology.regions["innerMouth"] * (1 - topology.regions["lips"])
+    mouth = points.interpolate(inside[:, None], topology.faces)[:, 0] > 0.5
+    deep = matte.sample(grey_erosion(matte.alpha, 2 * _MOUTH_EDGE + 1), pixels)
+    alpha = np.where(mouth, deep, alpha)  # it must not show through skin that was carved thin
+    near = np.where(mouth, deep, matte.sample(grey_dilation(matte.alpha, 2 * _HAIR_EDGE + 1), pixels))
     spared = points.interpolate(head[:, None], topology.faces)[:, 0]
     return np.where(beyond > 0, 1 - bust * (1 - alpha * fade), (alpha + spared * (near - alpha)).clip(0, 1))
 
