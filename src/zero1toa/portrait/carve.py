@@ -25,7 +25,11 @@ def matte_share(
     beyond = matte.sample(matte.beyond, pixels)
     fade = matte.fade(beyond, metres_per_pixel(surface.portrait.camera, surface.vertices))
     bust = points.interpolate((topology.regions["scalp"] == 0)[:, None], topology.faces)[:, 0]
-    near = matte.sample(grey_dilation(matte.alpha, 2 * _HAIR_EDGE + 1), pixels)
     head = np.maximum.reduce([topology.regions[name] for name in ("scalp", "face", "ears")])
+    inside = topology.regions["innerMouth"] * (1 - topology.regions["lips"])
+    mouth = points.interpolate(inside[:, None], topology.faces)[:, 0] > 0.5
+    deep = matte.sample(grey_erosion(matte.alpha, 2 * _MOUTH_EDGE + 1), pixels)
+    alpha = np.where(mouth, deep, alpha)  # it must not show through skin that was carved thin
+    near = np.where(mouth, deep, matte.sample(grey_dilation(matte.alpha, 2 * _HAIR_EDGE + 1), pixels))
     spared = points.interpolate(head[:, None], topology.faces)[:, 0]
     return np.where(beyond > 0, 1 - bust * (1 - alpha * fade), (alpha + spared * (near - alpha)).clip(0, 1))
