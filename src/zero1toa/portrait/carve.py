@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import grey_dilation
+from scipy.ndimage import grey_dilation, grey_erosion
 
 from .frame import WideMatte, metres_per_pixel
 from .surface import PhotoSurface, SurfacePoints
 
 _HAIR_EDGE = 1  # px by which the matte is widened before it carves the head: training finds the edge
+_MOUTH_EDGE = 14  # px from the matte's edge within which there is nothing of the mouth's inside
 
 
 def matte_share(

@@ -39,7 +39,6 @@ _SHELL_LENGTH, _SHELL_WIDTH = 0.004, 0.0007  # metres, standard deviations
 _SHELL_TURN, _SHELL_LIFT = 0.25, 0.5  # radians by which strands stray, and slope by which the outer ones rise
 _SHELL_FADE = 0.75  # of the opacity that the outermost have lost
 _SHELL_CONTRAST = 0.08  # relative spread of brightness from strand to strand
-_MOUTH_EDGE = 14  # px from the matte's edge within which there is nothing of the mouth's inside
 _LAYERS = 3.0  # splats of the mesh that one looks through at its outline
 _LEAST_OPACITY = 0.005  # of a splat that the matte has carved away; a logit must be finite
 _RELIEF_SHARE = 0.45  # of the splats to spare, at most, for what lies beyond the mesh
