@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from .avatar_io import AvatarData, load_glb, save_glb
 from .camera import Camera
 from .errors import InputError
 from .heads import JOINTS, RiggedHead, arkit
+from .motion import Motion
 from .splats import Gaussians, rasterize, to_world
 
 Expression = Mapping[str, float] | Tensor | NDArray[np.floating]
@@ -65,6 +66,26 @@ class Avatar:
             return out.image.clamp(0, 1).numpy()
         straight = (out.image / out.alpha.clamp_min(1e-4)[..., None]).clamp(0, 1)
         return torch.cat([straight, out.alpha[..., None].clamp(0, 1)], -1).numpy()
+
+    def animate(
+        self,
+        motion: Motion,
+        camera: Camera | None = None,
+        background: tuple[float, float, float] | None = (1.0, 1.0, 1.0),
+    ) -> Iterator[NDArray[np.float32]]:
+        """The frames of a motion, one after the other; each is drawn when it is asked for.
+
+        Args:
+            motion: expression and pose over time; `motion.fps` is the rate at which to show the frames.
+            camera: the view; by default from the front.
+            background: as for `render`.
+
+        Yields:
+            (H, W, 3) float32 sRGB in [0, 1]; (H, W, 4) with straight alpha when the background is None.
+        """
+        camera = camera or self.front_camera()
+        for frame in range(len(motion)):
+            yield self.render(camera, motion.expression(frame), motion.pose(frame), background)
 
     def front_camera(self, yaw: float = 0.0, pitch: float = 0.0, size: int = 512) -> Camera:
         """A camera around the head, as far away as the photo's; degrees, positive yaw to the subject's left."""
@@ -131,7 +152,7 @@ def expression_weights(expression: Expression | None) -> Tensor:
                 raise InputError(f"There is no expression '{name}'; use ARKit names such as jawOpen or mouthSmileLeft.")
             weights[arkit.INDEX[name]] = float(value)
         return _finite(weights, "expression")
-    weights = torch.as_tensor(expression, dtype=torch.float32)
+    weights = _floats(expression)
     if weights.shape != (len(arkit.NAMES),):
         raise InputError(f"An expression has 52 weights, not an array of shape {tuple(weights.shape)}.")
     return _finite(weights, "expression")
@@ -154,10 +175,15 @@ def joint_rotations(pose: Pose | None) -> Tensor | None:
                 raise InputError(f"The rotation of joint '{name}' has 3 numbers (a rotation vector), not {len(value)}.")
             rotations[JOINTS.index(name)] = torch.tensor(value, dtype=torch.float32)
         return _finite(rotations, "pose")
-    rotations = torch.as_tensor(pose, dtype=torch.float32)
+    rotations = _floats(pose)
     if rotations.shape != (len(JOINTS), 3):
         raise InputError(f"A pose has 6 rotation vectors, not an array of shape {tuple(rotations.shape)}.")
     return _finite(rotations, "pose")
+
+
+def _floats(values: Tensor | NDArray[np.floating]) -> Tensor:
+    """As a float32 tensor; arrays are copied, for some may not be written to."""
+    return values.float() if isinstance(values, Tensor) else torch.tensor(values, dtype=torch.float32)
 
 
 def _finite(values: Tensor, what: str) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 import zero1toa
 from zero1toa.config import PRESETS
 from zero1toa.errors import InputError
+from zero1toa.motion.builtin import builtin
 from zero1toa.portrait.surface import PhotoSurface
 from zero1toa.portrait.texture import lift_texture
 from zero1toa.priors import Reference
@@ -44,6 +45,15 @@ def test_opening_the_jaw_and_turning_the_camera_change_the_picture(debug_avatar)
     assert opened[: opened.shape[0] // 3].max() < 0.02  # the forehead stays
     assert np.abs(debug_avatar.render(debug_avatar.front_camera(40, size=96)) - neutral).max() > 0.2
     assert np.abs(debug_avatar.render(camera, pose={"neck": (0, 0.4, 0)}) - neutral).max() > 0.2
+
+
+def test_a_motion_becomes_frames(debug_avatar):
+    motion = builtin("talk", 0.2, 25, seed=1)
+    camera = debug_avatar.front_camera(size=64)
+    frames = list(debug_avatar.animate(motion, camera))
+    assert len(frames) == len(motion) == 5
+    np.testing.assert_array_equal(frames[3], debug_avatar.render(camera, motion.expression(3), motion.pose(3)))
+    assert not np.array_equal(frames[0], frames[3])
 
 
 def test_a_transparent_picture_over_white_is_the_white_picture(debug_avatar):
