@@ -117,9 +117,9 @@ def test_what_holds_a_splat_depends_on_where_it_is(demo_portrait):
     splats = first.splats
     limits = splat_limits(first, head)
 
-    def on(name, part=False):
+    def on(name, part=False, least=0.9):
         share = head.topology.part_faces(name) if part else head.topology.regions[name][head.topology.faces].mean(1)
-        return torch.as_tensor(share > 0.9)[splats.triangle]
+        return torch.as_tensor(share > least)[splats.triangle]
 
     assert (limits.geometry[on("teethUpper", part=True)] == 0).all()
     assert (limits.geometry[on("eyeLeft", part=True)] == 0).all()
@@ -128,10 +128,11 @@ def test_what_holds_a_splat_depends_on_where_it_is(demo_portrait):
     assert limits.reach[on("scalp")].min() > 2 * limits.reach[on("nose")].min()
     assert limits.position_loss(splats) < 1e-9  # nothing is pushed where it starts
     assert limits.scale_loss(splats) < 1e-9
-    unseen = torch.as_tensor(first.confidence == 0)
-    assert (limits.color[on("neck") & unseen] < 0.1).all()
+    unseen = on("neck", least=0.6) & torch.as_tensor(first.confidence < 0.01)
+    assert unseen.any()
+    assert (limits.color[unseen] < 0.5).all()
     assert (limits.color[on("nose") & torch.as_tensor(first.confidence > 0.99)] > 0.9).all()
-    assert (limits.color[on("shoulders")] == 1).all()
+    assert (limits.color[on("shoulders")] > 0.9).all()
     assert (limits.reach >= torch.as_tensor(first.loose)).all()
     half = torch.arange(0, len(limits.color), 2)
     assert all(torch.equal(a, b[half]) for a, b in zip(limits.of(half), limits, strict=True))
@@ -146,10 +147,11 @@ def test_the_photo_counts_where_splats_can_show_it_and_the_texture_is_sure(demo_
     assert (sample.image <= sample.alpha[..., None] + 1e-5).all()
     assert sample.matte_weight is not None
     assert (sample.confidence <= sample.matte_weight + 1e-6).all()
-    nose = (demo_portrait.landmarks[1, :2] * 96 / 512).astype(int)
-    assert sample.confidence[nose[1], nose[0]] > 0.9
-    assert sample.alpha[6, 48] == 0
-    assert sample.confidence[6, 48] > 0.9  # the background is sure
+    face = (demo_portrait.landmarks[[1, 151], :2] * 96 / 512).astype(int)  # nose and forehead
+    assert (sample.confidence[face[:, 1], face[:, 0]] > 0.9).all()
+    top = int(demo_portrait.valid.any(1).argmax() * 96 / 512) + 1
+    assert sample.alpha[top, 48] == 0
+    assert sample.confidence[top, 48] > 0.9  # the background is sure
 
 
 def test_a_portrait_that_is_almost_transparent_is_refused(demo_portrait):
