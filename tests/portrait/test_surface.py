@@ -140,3 +140,17 @@ def test_a_speck_on_the_skin_is_cleaned_and_an_eye_is_not(demo_portrait):
     clean = surface._pictures[0]
     assert np.abs(clean[cheek[1], cheek[0]] - (0, 1, 0)).max() > 0.2
     np.testing.assert_array_equal(clean[iris[1], iris[0]], (0, 1, 0))
+
+
+def test_closed_lids_are_nearly_as_light_as_the_skin_around_a_deep_set_eye(demo_portrait):
+    side = len(demo_portrait.alpha)
+    y, x = np.mgrid[:side, :side]
+    dark = np.ones((side, side, 1), np.float32)
+    for iris in (468, 473):
+        distance = np.hypot(x - demo_portrait.landmarks[iris, 0], y - demo_portrait.landmarks[iris, 1])
+        dark[distance < 30] = 0.4
+    shadowed = replace(demo_portrait, foreground=demo_portrait.foreground * dark)
+    surface = PhotoSurface(shadowed, personal_head(demo_portrait))
+    lids = surface.vertex_colors[surface.lids > 0.9].mean()
+    cheeks = np.median(surface.vertex_colors[surface.topology.regions["face"] > 0.9].mean(1))
+    assert lids > 0.7 * cheeks

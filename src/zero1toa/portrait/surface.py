@@ -40,6 +40,9 @@ _LID_MOTION = (0.0002, 0.001)  # metres that a blink moves skin which is no lid,
 _LID_DEPTH_TOLERANCE = 0.0008  # metres; lids lie close to the eyeball and in folds
 _EYE_RING = 0.014  # metres around the lids
 _SHADOW = (0.95, 0.75)  # brightness over the median there: clear skin, and lash or shadow, which a blink must not move
+_LID_LIGHT = 2.5  # eye rings around a lid whose skin tells the light on it
+_LID_SHADE, _LID_PERCENTILE = 0.92, 60  # of that skin
+_LID_LIFT, _LID_DARK = 0.8, 0.3  # how far a lid takes that colour, if it is so much darker
 _DARKEST = 1e-3  # brightness of skin under a black bar or in a black picture
 _LEAST_EYE_VERTICES = 3
 _STEP, _STEP_REACH = 0.012, 7  # metres of depth, and px of the window in which it makes an edge of what hides
@@ -283,7 +286,25 @@ class PhotoSurface:
                 own = own.mean(1, keepdims=True).repeat(3, 1)
         for eye in ("eyeLeft", "eyeRight"):
             self._fill_eye(own, topology.part_vertices(eye), seen, confidence)
+        spread = self._lit_lids(spread)
         return np.where(skin[:, None], spread, own).clip(0, 1).astype(np.float32)
+
+    def _lit_lids(self, colors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Colours (V, 3) whose dark lids tend to the skin farther around that eye: what lies close to an open eye is in
+        the shadow of brow and lashes."""
+        lids = self.vertices[self.lids > 0.5]
+        out = colors.copy()
+        if not len(lids):
+            return out
+        distance = cKDTree(lids).query(self.vertices)[0]
+        around = (distance > _EYE_RING) & (distance < _LID_LIGHT * _EYE_RING) & (self.topology.regions["face"] > 0.5)
+        for side in (self.rest[:, 0] > 0, self.rest[:, 0] <= 0):
+            if (around & side).any():
+                aim = _LID_SHADE * np.percentile(colors[around & side], _LID_PERCENTILE, axis=0)
+                darker = np.clip((1 - colors.mean(1) / max(aim.mean(), _DARKEST)) / _LID_DARK, 0, 1)
+                share = _LID_LIFT * self.lids * darker * side
+                out += share[:, None] * (aim - colors)
+        return out
 
     def _unseen_skin(self, default: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(V, 3) and (V,): what skin far from all that is seen tends to, and how strongly; not so clothed shoulders."""
