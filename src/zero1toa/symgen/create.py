@@ -29,7 +29,7 @@ from .checkpoint import Workspace, fingerprint
 from .dataset import Sample
 from .drives import plan_clips
 from .initialize import initial_splats
-from .limits import lid_margins, splat_limits
+from .limits import inner_mouth, lid_margins, splat_limits
 from .loop import SymGen
 from .preview import Previewer
 
@@ -170,7 +170,9 @@ def vertex_trust(head: RiggedHead) -> NDArray[np.float32]:
     """(V,) least weight of the photo's colours: full on eyes, lashes, teeth and lid margins; less on skin, whose
     outline would be smeared over the side of the head."""
     skin = head.topology.part_vertices("skin")
-    return np.where(skin, np.maximum(_LEAST_PHOTO, lid_margins(head)), 1.0).astype(np.float32)
+    trust = np.where(skin, np.maximum(_LEAST_PHOTO, lid_margins(head)), 1.0)
+    trust[head.topology.part_vertices(*inner_mouth(head.topology))] = 0
+    return trust.astype(np.float32)
 
 
 def _resize(pixels: NDArray[np.float32], size: int) -> NDArray[np.float32]:

@@ -41,12 +41,12 @@ class Clip:
     @property
     def video(self) -> Video:
         """The whole clip."""
-        values = torch.from_numpy(np.asarray(self.pixels)).float() / 255
+        values = torch.from_numpy(np.array(self.pixels)).float() / 255
         return Video(values[:, :3], values[:, 3:4], values[:, 4:])
 
     def sample(self, frame: int) -> Sample:
         """One frame with what it shows."""
-        values = torch.from_numpy(np.ascontiguousarray(self.pixels[frame])).float() / 255
+        values = torch.from_numpy(np.array(self.pixels[frame])).float() / 255
         drive = self.plan.drive(self.opened)
         return Sample(
             values[:3].permute(1, 2, 0).contiguous(),

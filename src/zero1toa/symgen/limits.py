@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..heads import RiggedHead, arkit
+from ..heads import HeadTopology, RiggedHead, arkit
 from ..splats import Gaussians, position_loss, scale_loss
 from ..splats.rig import POSITION_THRESHOLD, SCALE_THRESHOLD
 from .initialize import InitialSplats
@@ -20,7 +20,7 @@ _REGION_REACH = {"scalp": 4.0, "shoulders": 3.0, "neck": 1.5}
 _PART_REACH = 0.5
 _UNSEEN_COLOR = 0.04  # share of a step that the colour of skin takes which the photo does not show
 _FREE_COLORS = ("scalp", "shoulders")
-_MARGIN = (0.55, 0.8)  # share of the largest movement in a blink at which a lid's margin begins, and is reached
+_MARGIN = (0.7, 0.9)  # share of the largest movement in a blink at which a lid's margin begins, and is reached
 _FIRM_REGIONS = ("lips", "lidsLeft", "lidsRight")
 
 
@@ -61,11 +61,16 @@ def lid_margins(head: RiggedHead) -> NDArray[np.float32]:
     return np.maximum(*margins)
 
 
+def inner_mouth(topology: HeadTopology) -> list[str]:
+    """Parts that a photo of a smile would give the colour of teeth: the fit is not that good inside the mouth."""
+    return [name for name in ("mouth", "tongue", "gumsUpper", "gumsLower") if name in topology.part_names]
+
+
 def splat_limits(first: InitialSplats, head: RiggedHead) -> Limits:
     """Limits by part and region of the head, wide enough for where the Gaussians start.
 
     Eyes and teeth keep their shape, or they would come through lids and lips; so do lips and lids, or they would part
-    where the photo shows teeth and eyes. Skin that the photo does not show keeps nearly the colour it was given: at the
+    where the photo shows teeth and eyes. The mouth's inside keeps its colour. Skin that the photo does not show keeps nearly the colour it was given: at the
     outline it would be smeared over the side of the head, and lids, folded over an open eye, would carry its shadow
     along when they close. Hair, clothes, eyes and lashes are free.
 
@@ -85,6 +90,7 @@ def splat_limits(first: InitialSplats, head: RiggedHead) -> Limits:
         reach = np.maximum(reach, 1 + (factor - 1) * topology.regions[name][faces].mean(1) * skin)
     free = np.maximum.reduce([*(topology.regions[name] for name in _FREE_COLORS), lid_margins(head)])
     bound = skin * (1 - free[faces].mean(1))
+    bound[topology.part_faces(*inner_mouth(topology))] = 1
     geometry, factor, held = (
         torch.as_tensor(of_face, dtype=torch.float32)[splats.triangle] for of_face in (1 - firm, reach, bound)
     )
