@@ -70,9 +70,9 @@ def splat_limits(first: InitialSplats, head: RiggedHead) -> Limits:
     """Limits by part and region of the head, wide enough for where the Gaussians start.
 
     Eyes and teeth keep their shape, or they would come through lids and lips; so do lips and lids, or they would part
-    where the photo shows teeth and eyes. The mouth's inside keeps its colour. Skin that the photo does not show keeps nearly the colour it was given: at the
-    outline it would be smeared over the side of the head, and lids, folded over an open eye, would carry its shadow
-    along when they close. Hair, clothes, eyes and lashes are free.
+    where the photo shows teeth and eyes. The mouth's inside keeps its colour. Skin that the photo does not show keeps
+    nearly the colour it was given: at the outline it would be smeared over the side of the head, and lids, folded over
+    an open eye, would carry its shadow along when they close. Hair, clothes, eyes and lashes are free.
 
     Args:
         first: N Gaussians before training, with the photo's confidence in each.
