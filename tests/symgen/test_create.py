@@ -115,7 +115,7 @@ def test_what_holds_a_splat_depends_on_where_it_is(demo_portrait):
     surface = PhotoSurface(demo_portrait, head)
     first = initial_splats(head, surface, 20_000, np.random.default_rng(0))
     splats = first.splats
-    limits = splat_limits(first, head)
+    limits = splat_limits(first, head, hold_unseen=True)
 
     def on(name, part=False, least=0.9):
         share = head.topology.part_faces(name) if part else head.topology.regions[name][head.topology.faces].mean(1)
@@ -134,6 +134,7 @@ def test_what_holds_a_splat_depends_on_where_it_is(demo_portrait):
     assert (limits.color[on("nose") & torch.as_tensor(first.confidence > 0.99)] > 0.9).all()
     assert (limits.color[on("shoulders")] > 0.9).all()
     assert (limits.reach >= torch.as_tensor(first.loose)).all()
+    assert (splat_limits(first, head, hold_unseen=False).color == 1).all()
     half = torch.arange(0, len(limits.color), 2)
     assert all(torch.equal(a, b[half]) for a, b in zip(limits.of(half), limits, strict=True))
 

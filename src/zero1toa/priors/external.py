@@ -70,6 +70,7 @@ class ExternalPrior:
     keep: Path | None = None
     """An existing folder in which each call's folder stays; by default they are removed."""
     name: str = "external"
+    invents: bool = True
 
     def __post_init__(self) -> None:
         try:

@@ -109,6 +109,7 @@ class OraclePrior:
     subject: Subject
     inconsistency: Inconsistency = Inconsistency()
     name: str = "oracle"
+    invents: bool = True
 
     def prepare(self, reference: Reference | None, generator: torch.Generator) -> OracleState:
         """The reference is not looked at and may be None: the oracle knows the subject."""

@@ -65,6 +65,11 @@ class VideoPrior(Protocol):
         """As the command line and an avatar's provenance call it."""
         ...
 
+    @property
+    def invents(self) -> bool:
+        """Whether it shows what the photo does not. If not, the avatar's first guess is as good as the prior's."""
+        ...
+
     def prepare(self, reference: Reference, generator: torch.Generator) -> Any:
         """What can be computed once per person; given back to the other two as `state`."""
         ...

@@ -57,6 +57,7 @@ class ReprojectionPrior:
     """`VideoPrior` of the lifted photo."""
 
     name = "reprojection"
+    invents = False
 
     def prepare(self, reference: Reference, generator: torch.Generator) -> ReprojectionState:
         large = reference.texture.channels

@@ -89,7 +89,7 @@ def create_avatar(
         plan_clips(config.curriculum, head, portrait.camera, config.size, rng),
         photo_sample(reference, first.splats, config.size),
         first.splats,
-        splat_limits(first, head),
+        splat_limits(first, head, hold_unseen=not prior.invents),
         generator,
         kept,
     )

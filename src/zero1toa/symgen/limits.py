@@ -66,17 +66,19 @@ def inner_mouth(topology: HeadTopology) -> list[str]:
     return [name for name in ("mouth", "tongue", "gumsUpper", "gumsLower") if name in topology.part_names]
 
 
-def splat_limits(first: InitialSplats, head: RiggedHead) -> Limits:
+def splat_limits(first: InitialSplats, head: RiggedHead, *, hold_unseen: bool) -> Limits:
     """Limits by part and region of the head, wide enough for where the Gaussians start.
 
     Eyes and teeth keep their shape, or they would come through lids and lips; so do lips and lids, or they would part
-    where the photo shows teeth and eyes. The mouth's inside keeps its colour. Skin that the photo does not show keeps
-    nearly the colour it was given: at the outline it would be smeared over the side of the head, and lids, folded over
-    an open eye, would carry its shadow along when they close. Hair, clothes, eyes and lashes are free.
+    where the photo shows teeth and eyes.
 
     Args:
         first: N Gaussians before training, with the photo's confidence in each.
         head: the person's.
+        hold_unseen: skin that the photo does not show, and the mouth's inside, keep nearly the colour they were given.
+            For priors that know no more than the photo: at the outline skin would be smeared over the side of the head,
+            and lids, folded over an open eye, would carry its shadow along when they close. Hair, clothes, eyes and
+            lashes are free.
     """
     splats, topology = first.splats, head.topology
     faces = topology.faces
@@ -94,7 +96,8 @@ def splat_limits(first: InitialSplats, head: RiggedHead) -> Limits:
     geometry, factor, held = (
         torch.as_tensor(of_face, dtype=torch.float32)[splats.triangle] for of_face in (1 - firm, reach, bound)
     )
-    color = 1 - held * (1 - _UNSEEN_COLOR) * (1 - torch.as_tensor(first.confidence))
+    held = held * (1 - torch.as_tensor(first.confidence)) if hold_unseen else torch.zeros_like(held)
+    color = 1 - held * (1 - _UNSEEN_COLOR)
     start = splats.means.norm(dim=-1)
     largest = splats.log_scales.exp().amax(-1)
     return Limits(
