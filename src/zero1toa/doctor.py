@@ -70,7 +70,7 @@ _PRIORS = (
     Row(
         "Priors", "wan-animate", "planned", "will need Wan-Animate's weights through diffusers and a GPU of 24 to 80 GB"
     ),
-    Row("Priors", "external", "planned", "will run a command of yours that turns driving frames into a video"),
+    Row("Priors", "external", "ready", "runs a command of yours on each clip: create --prior external --prior-command"),
 )
 
 _FLAME = Row(
