@@ -15,7 +15,7 @@ from ..camera import Camera
 from ..config import CurriculumConfig
 from ..heads import JOINTS, RiggedHead
 from ..motion import Motion
-from ..motion.sequences import training_clips
+from ..motion.sequences import Style, training_clips
 from ..priors import Drive
 from .curriculum import Stage, open_path
 
@@ -67,10 +67,11 @@ def plan_clips(
     """All clips of a run: n_s spatial, n_syn synthetic and n_real real ones."""
     front = partial(head_camera, head, photo_camera, size=size)
     plans = [_spatial(number, config, front, rng) for number in range(config.spatial_clips)]
-    for stage, style, count in (
+    sequences: list[tuple[Stage, Style, int]] = [
         ("synthetic", "near_neutral", config.synthetic_clips),
         ("real", "exaggerated", config.real_clips),
-    ):
+    ]
+    for stage, style, count in sequences:
         if count:
             motions = training_clips(style, count, rng, count=config.frames)
             plans += [_temporal(stage, motion, config, front, rng) for motion in motions]

@@ -93,9 +93,8 @@ def splat_limits(first: InitialSplats, head: RiggedHead, *, hold_unseen: bool) -
     free = np.maximum.reduce([*(topology.regions[name] for name in _FREE_COLORS), lid_margins(head)])
     bound = skin * (1 - free[faces].mean(1))
     bound[topology.part_faces(*inner_mouth(topology))] = 1
-    geometry, factor, held = (
-        torch.as_tensor(of_face, dtype=torch.float32)[splats.triangle] for of_face in (1 - firm, reach, bound)
-    )
+    of_splat = [torch.as_tensor(of_face, dtype=torch.float32)[splats.triangle] for of_face in (1 - firm, reach, bound)]
+    geometry, factor, held = of_splat
     held = held * (1 - torch.as_tensor(first.confidence)) if hold_unseen else torch.zeros_like(held)
     color = 1 - held * (1 - _UNSEEN_COLOR)
     start = splats.means.norm(dim=-1)

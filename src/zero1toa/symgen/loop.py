@@ -155,8 +155,8 @@ class SymGen:
         splats = self.current()
         posed = self.reference.head.pose(drive.expressions, drive.poses)
         worlds = [to_world(splats, vertices, self.faces) for vertices in posed]
-        moving = [torch.stack(tensors) for tensors in zip(*(world[:3] for world in worlds))]
-        out = rasterize_clip(*moving, worlds[0].opacities, worlds[0].colors, drive.cameras)
+        means, quats, scales = (torch.stack(tensors) for tensors in zip(*(world[:3] for world in worlds)))
+        out = rasterize_clip(means, quats, scales, worlds[0].opacities, worlds[0].colors, drive.cameras)
         alpha = out.alpha[:, None]
         return Video(out.image.permute(0, 3, 1, 2), alpha, torch.ones_like(alpha))
 
