@@ -88,8 +88,8 @@ def splat_limits(first: InitialSplats, head: RiggedHead, *, hold_unseen: bool) -
     lashes = topology.part_faces("lashesLeft", "lashesRight")
     firm[lashes] = 0  # they carry what is dark above an open eye away when it closes
     reach = np.where(skin | lashes, 1.0, _PART_REACH)
-    for name, factor in _REGION_REACH.items():
-        reach = np.maximum(reach, 1 + (factor - 1) * topology.regions[name][faces].mean(1) * skin)
+    for name, wider in _REGION_REACH.items():
+        reach = np.maximum(reach, 1 + (wider - 1) * topology.regions[name][faces].mean(1) * skin)
     free = np.maximum.reduce([*(topology.regions[name] for name in _FREE_COLORS), lid_margins(head)])
     bound = skin * (1 - free[faces].mean(1))
     bound[topology.part_faces(*inner_mouth(topology))] = 1
