@@ -21,6 +21,7 @@ from ..heads.texture_render import render_texture
 from ..portrait.outline import refine_geometry
 from ..portrait.portrait import Portrait
 from ..portrait.surface import PhotoSurface
+from ..portrait.teeth import place_teeth
 from ..portrait.texture import lift_texture
 from ..priors import Reference, VideoPrior, load_prior
 from ..progress import Progress
@@ -126,11 +127,12 @@ def create_avatar(
 
 
 def personal_head(portrait: Portrait) -> RiggedHead:
-    """The fitted person's head with the photo's outline and the hair's volume."""
+    """The fitted person's head with the photo's outline, the hair's volume and the teeth as low as the photo's."""
     model = load_head(portrait.head)
     if len(portrait.identity) > model.num_identity:
         raise InputError(f"The fit has more identity coefficients than head '{portrait.head}'; fit the photo again.")
-    return refine_geometry(model.personalize(torch.as_tensor(portrait.identity, dtype=torch.float32)), portrait)
+    plain = model.personalize(torch.as_tensor(portrait.identity, dtype=torch.float32))
+    return place_teeth(refine_geometry(plain, portrait), portrait)
 
 
 def photo_sample(reference: Reference, splats: Gaussians, size: int) -> Sample:
