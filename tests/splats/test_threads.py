@@ -65,3 +65,15 @@ def test_the_number_of_threads_is_that_of_torch(monkeypatch: pytest.MonkeyPatch)
         assert threads.thread_count() == 8
     finally:
         torch.set_num_threads(before)
+
+
+def test_kernels_keep_their_threads_while_torch_has_one():
+    before = torch.get_num_threads()
+    allowed = threads.thread_count()
+    with threads.threads_for_kernels_alone():
+        assert torch.get_num_threads() == 1
+        assert threads.thread_count() == allowed
+        with threads.threads_for_kernels_alone():
+            assert threads.thread_count() == allowed
+    assert torch.get_num_threads() == before
+    assert threads.thread_count() == allowed

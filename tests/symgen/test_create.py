@@ -128,11 +128,12 @@ def test_what_holds_a_splat_depends_on_where_it_is(demo_portrait):
     assert limits.reach[on("scalp")].min() > 2 * limits.reach[on("nose")].min()
     assert limits.position_loss(splats) < 1e-9  # nothing is pushed where it starts
     assert limits.scale_loss(splats) < 1e-9
-    unseen = on("neck", least=0.6) & torch.as_tensor(first.confidence < 0.01)
+    unseen = on("neck", least=0.6) & torch.as_tensor(first.confidence == 0)
     assert unseen.any()
-    assert (limits.color[unseen] < 0.5).all()
+    assert (limits.color[unseen] == 0).all()
     assert (limits.color[on("nose") & torch.as_tensor(first.confidence > 0.99)] > 0.9).all()
-    assert (limits.color[on("shoulders")] > 0.9).all()
+    assert (limits.color[on("eyeLeft", part=True)] == 1).all()
+    assert (limits.color[on("tongue", part=True) & torch.as_tensor(first.confidence == 0)] == 0).all()
     assert (limits.reach >= torch.as_tensor(first.loose)).all()
     assert (splat_limits(first, head, hold_unseen=False).color == 1).all()
     half = torch.arange(0, len(limits.color), 2)

@@ -19,6 +19,7 @@ from torch import Tensor
 from ..heads import RiggedHead
 from ..heads.texture_render import render_texture
 from ..portrait.texture import HeadTexture
+from ..splats.cpu.threads import thread_count
 from .protocol import Drive, Mode, Reference, Video
 
 _SMALL = 256
@@ -118,7 +119,7 @@ def _draw(state: ReprojectionState, drive: Drive) -> tuple[Tensor, Tensor, Tenso
         return render_texture(posed[index], state.head.topology, texture, drive.cameras[index])
 
     changes = [index for index in range(len(posed)) if index == 0 or not _same(drive, index - 1, index)]
-    with ThreadPoolExecutor(max(1, torch.get_num_threads())) as threads:
+    with ThreadPoolExecutor(thread_count()) as threads:
         values, cover = zip(*threads.map(one, changes))
     shown = np.searchsorted(changes, range(len(posed)), side="right") - 1
     drawn = torch.from_numpy(np.stack(values)[shown]).permute(0, 3, 1, 2)

@@ -22,6 +22,7 @@ from ..heads.mesh_render import vertex_normals
 from ..heads.texture_render import render_texture
 from ..portrait.portrait import ERRORS, Portrait
 from ..portrait.surface import mesh_laplacian
+from ..splats.cpu.threads import thread_count
 from .landmarks import project_landmarks
 from .protocol import Drive, Video
 from .reprojection import halved
@@ -120,7 +121,7 @@ def draw(
     def one(index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         return render_texture(posed[index], head.topology, texture, cameras[index])
 
-    with ThreadPoolExecutor(max(1, torch.get_num_threads())) as threads:
+    with ThreadPoolExecutor(thread_count()) as threads:
         values, cover = zip(*threads.map(one, range(len(cameras))))
     return torch.from_numpy(np.stack(values)).permute(0, 3, 1, 2), torch.from_numpy(np.stack(cover))[:, None]
 

@@ -18,9 +18,7 @@ from .initialize import InitialSplats
 # off the mesh, a face does not; eyes and teeth would come through lids and lips.
 _REGION_REACH = {"scalp": 4.0, "shoulders": 3.0, "neck": 1.5}
 _PART_REACH = 0.5
-_UNSEEN_COLOR = 0.04  # share of a step that the colour of skin takes which the photo does not show
-_FREE_COLORS = ("scalp", "shoulders")
-_MARGIN = (0.7, 0.9)  # share of the largest movement in a blink at which a lid's margin begins, and is reached
+_MARGIN = (0.8, 0.97)  # share of the largest movement in a blink at which a lid's margin begins, and is reached
 _FIRM_REGIONS = ("lips", "lidsLeft", "lidsRight")
 
 
@@ -75,10 +73,9 @@ def splat_limits(first: InitialSplats, head: RiggedHead, *, hold_unseen: bool) -
     Args:
         first: N Gaussians before training, with the photo's confidence in each.
         head: the person's.
-        hold_unseen: skin that the photo does not show, and the mouth's inside, keep nearly the colour they were given.
-            For priors that know no more than the photo: at the outline skin would be smeared over the side of the head,
-            and lids, folded over an open eye, would carry its shadow along when they close. Hair, clothes, eyes and
-            lashes are free.
+        hold_unseen: what the photo does not show, and the mouth's inside, keep the colour they were given; eyes,
+            lashes, teeth and the lids' margins are free. For priors that know no more than the photo: the outline would be
+            smeared over the side of the head, and lids, folded over an open eye, would carry its shadow along.
     """
     splats, topology = first.splats, head.topology
     faces = topology.faces
@@ -90,13 +87,11 @@ def splat_limits(first: InitialSplats, head: RiggedHead, *, hold_unseen: bool) -
     reach = np.where(skin | lashes, 1.0, _PART_REACH)
     for name, wider in _REGION_REACH.items():
         reach = np.maximum(reach, 1 + (wider - 1) * topology.regions[name][faces].mean(1) * skin)
-    free = np.maximum.reduce([*(topology.regions[name] for name in _FREE_COLORS), lid_margins(head)])
-    bound = skin * (1 - free[faces].mean(1))
+    bound = skin * (1 - lid_margins(head)[faces].mean(1))
     bound[topology.part_faces(*inner_mouth(topology))] = 1
     of_splat = [torch.as_tensor(of_face, dtype=torch.float32)[splats.triangle] for of_face in (1 - firm, reach, bound)]
     geometry, factor, held = of_splat
-    held = held * (1 - torch.as_tensor(first.confidence)) if hold_unseen else torch.zeros_like(held)
-    color = 1 - held * (1 - _UNSEEN_COLOR)
+    color = 1 - held * (1 - torch.as_tensor(first.confidence)) if hold_unseen else torch.ones_like(held)
     start = splats.means.norm(dim=-1)
     largest = splats.log_scales.exp().amax(-1)
     return Limits(

@@ -19,6 +19,7 @@ from ..config import CreateConfig
 from ..priors import Drive, Mode, Reference, Video, VideoPrior
 from ..progress import Progress
 from ..splats import Gaussians, rasterize, rasterize_clip, to_world
+from ..splats.cpu.threads import threads_for_kernels_alone
 from ..splats.statistics import RasterStatistics
 from .adam import GaussianAdam
 from .checkpoint import Workspace
@@ -77,7 +78,7 @@ class SymGen:
     def run(self, progress: Progress, preview: Preview | None = None) -> Gaussians:
         """Trains to the end and returns the Gaussians."""
         total = self.config.iterations
-        with progress.stage("training", total) as stage:
+        with progress.stage("training", total) as stage, threads_for_kernels_alone():
             stage.advance(self.iteration)
             while self.iteration < total:
                 updated = self.update_dataset()

@@ -8,8 +8,10 @@ there is no setting of the process to change and to put back.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
@@ -21,9 +23,31 @@ Run = Callable[..., None]
 """`run` or `alone`."""
 
 
+_allowed: ContextVar[int | None] = ContextVar("allowed", default=None)
+"""Inside `threads_for_kernels_alone`, what `torch.get_num_threads` said before."""
+
+
 def thread_count() -> int:
     """How many threads the user allows: `torch.set_num_threads`, and at most the environment's NUMBA_NUM_THREADS."""
-    return max(1, min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+    return max(1, min(_allowed.get() or torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+
+
+@contextmanager
+def threads_for_kernels_alone() -> Iterator[None]:
+    """Torch's own operations use one thread while the block runs; kernels go on with as many as the user allows.
+
+    Torch's threads wait for each other after every small operation. On a machine that has other work to do, each wait
+    can take as long as the system lets the other work run, and training ten times as long as with one thread.
+    """
+    count = thread_count()
+    before = torch.get_num_threads()
+    token = _allowed.set(count)
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        _allowed.reset(token)
 
 
 def run(kernel: Callable[..., None], pieces: int, *arguments: Any) -> None:
