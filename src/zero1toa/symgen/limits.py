@@ -74,8 +74,8 @@ def splat_limits(first: InitialSplats, head: RiggedHead, *, hold_unseen: bool) -
         first: N Gaussians before training, with the photo's confidence in each.
         head: the person's.
         hold_unseen: what the photo does not show, and the mouth's inside, keep the colour they were given; eyes,
-            lashes, teeth and the lids' margins are free. For priors that know no more than the photo: the outline would be
-            smeared over the side of the head, and lids, folded over an open eye, would carry its shadow along.
+            lashes, teeth and the lids' margins are free. For priors that know no more than the photo: the outline
+            would be smeared over the side of the head, and lids, folded over an open eye, would carry its shadow along.
     """
     splats, topology = first.splats, head.topology
     faces = topology.faces
