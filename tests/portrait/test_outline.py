@@ -67,4 +67,7 @@ def test_what_stands_before_the_background_is_tucked_in(plain, demo_portrait):
     now = rasterize_mesh(posed(after, lower), plain.topology.faces, demo_portrait.camera).face >= 0
     assert abs(int(np.flatnonzero(now.any(1))[0]) - (top + 12)) <= 3
     unseen = replace(lower, valid=np.arange(len(alpha))[:, None] + 0 * alpha.astype(int) >= top + 12)
-    assert np.abs(tuck_in(plain, unseen)).max() < 0.5 * np.abs(offsets).max()  # beyond the photo nothing is known
+    length = np.linalg.norm(offsets, axis=1)
+    crown = length > 0.5 * length.max()
+    left = np.linalg.norm(tuck_in(plain, unseen), axis=1)
+    assert left[crown].mean() < 0.3 * length[crown].mean()  # beyond the photo nothing is known
