@@ -47,6 +47,7 @@ def create(
     resume: bool = False,
     preview: Path | None = None,
     dataset: Path | None = None,
+    device: str = "auto",
 ) -> Avatar:
     """Makes an avatar of a photo.
 
@@ -61,6 +62,7 @@ def create(
         resume: go on from the state in `workspace`.
         preview: a PNG that is drawn anew every few seconds.
         dataset: a folder into which the last state of the video clips is written as pictures.
+        device: where to train: "cpu", "cuda" or "auto".
 
     Raises:
         InputError: the photo cannot be used, there is no such preset, or there is nothing to resume.
@@ -73,7 +75,7 @@ def create(
 
     portrait = photo if isinstance(photo, Portrait) else fit(photo, force=force, progress=progress)
     return create_avatar(
-        portrait, config, progress, workspace=workspace, resume=resume, preview=preview, dataset=dataset
+        portrait, config, progress, workspace=workspace, resume=resume, preview=preview, dataset=dataset, device=device
     )
 
 

@@ -65,6 +65,7 @@ def create(
     prior_command: str = "",
     guidance: Literal["symgen", "once", "sds"] = "symgen",
     iterations: int | None = None,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
     seed: int = 0,
     preview: Path | None = None,
     dataset: Path | None = None,
@@ -90,6 +91,7 @@ def create(
         guidance: symgen updates the clips as the avatar grows; once makes them once; sds follows the video prior's
             answer to each single render (the paper's baselines).
         iterations: Training steps, if not those of the preset.
+        device: Where to train; auto is an NVIDIA GPU where torch and gsplat can use one.
         seed: Same seed, same machine, same avatar.
         preview: A PNG that shows the avatar as it is, drawn anew every few seconds.
         dataset: A folder for pictures of the clips at the end.
@@ -123,6 +125,7 @@ def create(
             resume=resume,
             preview=preview,
             dataset=dataset,
+            device=device,
         )
     except KeyboardInterrupt:
         if work.exists():

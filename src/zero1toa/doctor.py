@@ -24,7 +24,7 @@ _COLORS: dict[str, str] = {"ready": "green", "missing": "red", "absent": "yellow
 _PACKAGES = ("torch", "numpy", "numba", "mediapipe", "scipy", "scikit-image", "pillow", "av", "pymatting", "pygltflib")
 
 _PURPOSES = {
-    "cuda": "rendering and training on an NVIDIA GPU (planned; nothing in this version uses it)",
+    "cuda": "training on an NVIDIA GPU",
     "diffusion": "diffusion priors (planned; nothing in this version uses it)",
     "cluster": "many avatars on a Ray cluster (planned; nothing in this version uses it)",
     "bake": "making the default head's data files again",

@@ -82,15 +82,16 @@ class GaussianAdam:
             state[f"share.{name}"] = self.share[name]
         return state
 
-    def restore(self, state: dict[str, Tensor | int]) -> None:
-        """Goes on where `state` was taken."""
+    def restore(self, state: dict[str, Tensor | int], device: torch.device | str = "cpu") -> None:
+        """Goes on where `state` was taken, on a device."""
         steps, triangle = state["steps"], state["triangle"]
         assert isinstance(steps, int) and isinstance(triangle, Tensor)
-        self.steps, self.triangle = steps, triangle
+        self.steps, self.triangle = steps, triangle.to(device)
         for name in FIELDS:
             value, mean = state[f"value.{name}"], state[f"mean.{name}"]
             square, share = state[f"square.{name}"], state[f"share.{name}"]
             assert isinstance(value, Tensor) and isinstance(mean, Tensor)
             assert isinstance(square, Tensor) and isinstance(share, Tensor)
-            self.values[name] = value.clone().requires_grad_()
-            self._mean[name], self._square[name], self.share[name] = mean.clone(), square.clone(), share.clone()
+            self.values[name] = value.to(device, copy=True).requires_grad_()
+            self._mean[name], self._square[name] = mean.to(device, copy=True), square.to(device, copy=True)
+            self.share[name] = share.to(device, copy=True)

@@ -28,6 +28,7 @@ from ..progress import Progress
 from ..splats import Gaussians, rasterize, to_world
 from .checkpoint import Workspace, fingerprint
 from .dataset import Sample
+from .device import training_device
 from .drives import plan_clips
 from .initialize import initial_splats
 from .limits import inner_mouth, lid_margins, splat_limits
@@ -52,6 +53,7 @@ def create_avatar(
     resume: bool = False,
     preview: Path | None = None,
     dataset: Path | None = None,
+    device: str = "auto",
 ) -> Avatar:
     """Makes an avatar of a fitted portrait.
 
@@ -64,6 +66,7 @@ def create_avatar(
         resume: go on from the state in `workspace`.
         preview: a PNG that is drawn anew every few seconds.
         dataset: a folder into which the last state of the clips is written as pictures.
+        device: "cpu", "cuda" or "auto".
 
     Raises:
         InputError: the photo shows too little, or there is nothing to resume.
@@ -93,6 +96,7 @@ def create_avatar(
         splat_limits(first, head, hold_unseen=not prior.invents),
         generator,
         kept,
+        training_device(device),
     )
 
     def avatar_of(trained: Gaussians) -> Avatar:

@@ -67,7 +67,16 @@ class Sample(NamedTuple):
     camera: Camera
     expression: Tensor  # (52,)
     pose: Tensor  # (6, 3)
-    matte_weight: Tensor | None = None  # (H, W) how much a pixel's alpha counts; 1 if absent
+    matte_weight: Tensor | None = None  # (H, W) how much a pixel's alpha counts; as its colour if absent
+
+    def to(self, device: torch.device) -> Sample:
+        """The same with its pixels on a device."""
+        return self._replace(
+            image=self.image.to(device),
+            alpha=self.alpha.to(device),
+            confidence=self.confidence.to(device),
+            matte_weight=None if self.matte_weight is None else self.matte_weight.to(device),
+        )
 
 
 class Dataset:

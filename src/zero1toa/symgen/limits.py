@@ -34,6 +34,10 @@ class Limits(NamedTuple):
         """The limits of the rows `index` (M,), such as those of children."""
         return Limits(*(values[index] for values in self))
 
+    def to(self, device: torch.device) -> Limits:
+        """The same numbers on a device."""
+        return Limits(*(values.to(device) for values in self))
+
     def shares(self) -> dict[str, Tensor]:
         """What `GaussianAdam` wants."""
         fields = ("means", "quats", "log_scales", "opacity_logits")

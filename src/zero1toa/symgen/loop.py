@@ -8,7 +8,7 @@ frames of the dataset. Which clips there are, and how far their cameras go, is d
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
@@ -50,6 +50,7 @@ class SymGen:
         limits: of the same.
         generator: of all random numbers of the loop.
         workspace: where the state is kept for a later `--resume`; None keeps nothing.
+        device: where the Gaussians are trained. Clips, the head and the prior's videos stay on the CPU.
     """
 
     reference: Reference
@@ -61,15 +62,18 @@ class SymGen:
     limits: Limits
     generator: torch.Generator
     workspace: Workspace | None = None
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def __post_init__(self) -> None:
         config = self.config
         self.iteration = 0
-        self.faces = torch.as_tensor(self.reference.head.topology.faces)
+        self.faces = torch.as_tensor(self.reference.head.topology.faces).to(self.device)
+        self.limits = self.limits.to(self.device)
         self.dataset = Dataset(self.plans, self.workspace.folder if self.workspace else None)
         eps = _SMALL_GRADIENT * config.losses.color / (3 * config.size**2)
-        self.adam = GaussianAdam(self.splats, self.limits.shares(), eps)
-        self.statistics = RasterStatistics(len(self.splats.means))
+        first = Gaussians(*(tensor.to(self.device) for tensor in self.splats))
+        self.adam = GaussianAdam(first, self.limits.shares(), eps)
+        self.statistics = RasterStatistics(len(self.splats.means), self.device)
         self.most = round(config.density.most * len(self.splats.means))
         self.prior_state: Any = self.prior.prepare(self.reference, self.generator)
         if self.workspace is not None and self.workspace.has_state:
@@ -93,7 +97,10 @@ class SymGen:
         return self.current()
 
     def current(self) -> Gaussians:
-        """The Gaussians as they are, without gradients, colours within [0, 1]."""
+        """The Gaussians as they are, on the CPU, without gradients, colours within [0, 1]."""
+        return Gaussians(*(tensor.cpu() for tensor in self._plain()))
+
+    def _plain(self) -> Gaussians:
         values = self.adam.splats
         plain = (tensor.detach() for tensor in values)
         return Gaussians(*plain)._replace(colors=values.colors.detach().clamp(0, 1))
@@ -147,19 +154,19 @@ class SymGen:
         )
         self.adam.rebuild(change.parents, change.fresh, change.splats)
         self.limits = self.limits.of(change.parents)
-        self.statistics = RasterStatistics(len(change.parents))
+        self.statistics = RasterStatistics(len(change.parents), self.device)
         return True
 
     @torch.no_grad()
     def render(self, drive: Drive) -> Video:
         """The avatar along a drive; its confidence is 1."""
-        splats = self.current()
-        posed = self.reference.head.pose(drive.expressions, drive.poses)
+        splats = self._plain()
+        posed = self.reference.head.pose(drive.expressions, drive.poses).to(self.device)
         worlds = [to_world(splats, vertices, self.faces) for vertices in posed]
         means, quats, scales = (torch.stack(tensors) for tensors in zip(*(world[:3] for world in worlds)))
         out = rasterize_clip(means, quats, scales, worlds[0].opacities, worlds[0].colors, drive.cameras)
-        alpha = out.alpha[:, None]
-        return Video(out.image.permute(0, 3, 1, 2), alpha, torch.ones_like(alpha))
+        alpha = out.alpha[:, None].cpu()
+        return Video(out.image.permute(0, 3, 1, 2).cpu(), alpha, torch.ones_like(alpha))
 
     def _opened(self, number: int) -> int:
         config, plan = self.config, self.plans[number]
@@ -186,14 +193,15 @@ class SymGen:
 
     def _draw(self, camera: Camera, expression: Tensor, pose: Tensor, background: Tensor) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
-            vertices = self.reference.head.pose(expression, pose)
+            vertices = self.reference.head.pose(expression, pose).to(self.device)
         world = to_world(self.adam.splats, vertices, self.faces)
         out = rasterize(*world, camera, background, statistics=self.statistics)
         return out.image, out.alpha
 
     def _reconstruction_loss(self, sample: Sample) -> Tensor:
         weights = self.config.losses
-        background = torch.rand(3, generator=self.generator)
+        sample = sample.to(self.device)
+        background = torch.rand(3, generator=self.generator).to(self.device)
         image, alpha = self._draw(sample.camera, sample.expression, sample.pose, background)
         target = sample.image + background * (1 - sample.alpha[..., None])
         matte_weight = sample.confidence if sample.matte_weight is None else sample.matte_weight
@@ -213,13 +221,12 @@ class SymGen:
         frame = self._random(len(drive.cameras))
         one = Drive(drive.cameras[frame : frame + 1], drive.expressions[frame, None], drive.poses[frame, None])
         image, alpha = self._draw(one.cameras[0], one.expressions[0], one.poses[0], torch.zeros(3))
-        video = Video(
-            image.detach().permute(2, 0, 1)[None], alpha.detach()[None, None], torch.ones_like(alpha)[None, None]
-        )
+        shown, cover = image.detach().permute(2, 0, 1)[None].cpu(), alpha.detach()[None, None].cpu()
+        video = Video(shown, cover, torch.ones_like(cover))
         answer = self.prior.regenerate(self.prior_state, one, video, config.strength, cast(Mode, config.mode))
-        weight = answer.confidence[0, 0]
-        color = ((image - answer.frames[0].permute(1, 2, 0)) ** 2 * weight[..., None]).mean() / 2
-        matte = ((alpha - answer.alpha[0, 0]) ** 2 * weight).mean() / 2
+        frames, alphas, weights = (tensor[0].to(self.device) for tensor in answer)
+        color = ((image - frames.permute(1, 2, 0)) ** 2 * weights[0, ..., None]).mean() / 2
+        matte = ((alpha - alphas[0]) ** 2 * weights[0]).mean() / 2
         return config.losses.color * color + config.losses.matte * matte
 
     def _save(self, workspace: Workspace) -> None:
@@ -238,8 +245,10 @@ class SymGen:
     def _restore(self, workspace: Workspace) -> None:
         state = workspace.load()
         self.iteration = state["iteration"]
-        self.adam.restore(state["adam"])
-        self.limits = Limits(**state["limits"])
+        self.adam.restore(state["adam"], self.device)
+        self.limits = Limits(**state["limits"]).to(self.device)
         self.generator.set_state(state["generator"])
-        self.statistics = RasterStatistics.of(state["statistics"])
+        self.statistics = RasterStatistics.of(
+            {name: tensor.to(self.device) for name, tensor in state["statistics"].items()}
+        )
         self.dataset.restore(state["clips"])
