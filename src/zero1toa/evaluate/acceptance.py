@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .. import showcase
 from ..avatar import Avatar, expression_weights
 from ..camera import Camera
 from ..heads.mesh_render import shade
@@ -24,12 +25,7 @@ YAWS = (-45.0, -30.0, -15.0, 0.0, 15.0, 30.0, 45.0)
 """Degrees from which the neutral face is rendered."""
 
 EXPRESSIONS: dict[str, dict[str, float]] = {
-    "neutral": {},
-    "smile": {"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9, "cheekSquintLeft": 0.4, "cheekSquintRight": 0.4},
-    "jaw open": {"jawOpen": 0.7},
-    "blink": {"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0},
-    "pucker": {"mouthPucker": 0.9},
-    "brows up": {"browInnerUp": 0.9, "browOuterUpLeft": 0.9, "browOuterUpRight": 0.9},
+    **{name: weights for name, weights in showcase.EXPRESSIONS.items() if not name.startswith("gaze")},
     "brows down": {"browDownLeft": 0.9, "browDownRight": 0.9},
 }
 """ARKit weights by name, rendered from the front."""
