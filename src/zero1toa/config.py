@@ -173,7 +173,7 @@ PRESETS: dict[str, CreateConfig] = {
     ),
     "fast": CreateConfig("fast", curriculum=_SHORT),
     "balanced": CreateConfig(
-        "balanced", splats=80_000, size=512, iterations=1200, update_interval=20, curriculum=CurriculumConfig(frames=8)
+        "balanced", splats=80_000, size=512, iterations=1800, update_interval=20, curriculum=CurriculumConfig(frames=8)
     ),
     "paper": CreateConfig("paper", splats=100_000, size=512, iterations=10_000, update_interval=30),
 }
