@@ -154,4 +154,4 @@ def test_closed_lids_are_nearly_as_light_as_the_skin_around_a_deep_set_eye(demo_
     seen, _ = surface.vertices_seen
     cheeks = np.median(surface.vertex_colors[surface.topology.regions["face"] > 0.9].mean(1))
     assert seen[surface.lids > 0.9].mean() < 0.5 * cheeks  # what the photo shows there
-    assert surface.vertex_colors[surface.lids > 0.9].mean() > 0.65 * cheeks
+    assert surface.vertex_colors[surface.lids > 0.9].mean() > 0.7 * cheeks
