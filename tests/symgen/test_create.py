@@ -13,8 +13,9 @@ from zero1toa.motion.builtin import builtin
 from zero1toa.portrait.surface import PhotoSurface
 from zero1toa.portrait.texture import lift_texture
 from zero1toa.priors import Reference
+from zero1toa.symgen.allocation import face_density, sample_surface
 from zero1toa.symgen.create import personal_head, photo_sample
-from zero1toa.symgen.initialize import face_density, initial_splats, sample_surface
+from zero1toa.symgen.initialize import initial_splats
 from zero1toa.symgen.limits import splat_limits
 
 

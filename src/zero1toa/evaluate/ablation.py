@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..avatar import Expression, Pose
 from ..camera import Camera
-from ..config import CreateConfig, CurriculumConfig, DensityConfig
+from ..config import CreateConfig, CurriculumConfig, DensityConfig, RatesConfig, SettleConfig
 from ..heads import JOINTS, arkit
 from ..heads.mesh_render import rasterize_mesh
 from ..heads.sampling import sample_expressions
@@ -59,7 +59,9 @@ ABLATION_CONFIG = CreateConfig(
     iterations=600,
     update_interval=10,
     curriculum=CurriculumConfig(frames=8, spatial_clips=6, synthetic_clips=3, real_clips=3),
+    rates=RatesConfig(final=0.1),
     density=DensityConfig(interval=0),
+    settle=SettleConfig(rounds=0),  # it would lay a share of one photo's details over what the variants differ in
 )
 """Small enough that the table can be made on two CPU cores."""
 

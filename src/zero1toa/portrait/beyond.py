@@ -43,6 +43,7 @@ _COVER = 0.75  # standard deviation along the sheet over the distance between sp
 _SIDE = 0.3  # share of the head's motion above which a cell goes with the head, below which with the shoulders
 _SIDE_WINDOW = 9  # cells of a median, so that the two part along a clean line
 _SOLID = 0.6  # matte from which on a colour is the person's own
+_BACK_SHARE = 0.4  # of the splats on the front sheet that the back one gets, which no photo shows
 _BACK_SHADE, _BACK_BLUR = 0.82, 2.0  # the unseen back: darker, and blurred by cells
 _CALM = 0.0005  # metres; a triangle that no expression moves farther carries what hangs on the head
 _CLOSE = 0.006  # metres; closer than this a point belongs to the nearest triangle, whatever moves it
@@ -98,15 +99,15 @@ def relief(head: RiggedHead, surface: PhotoSurface, matte: WideMatte, most: int,
     slope = np.hypot(*gradient(np.sqrt(squared), region | rim)) / size
     copies = np.clip(np.ceil(slope / _STEEPEST), 1, _MOST_COPIES)[drawn].astype(int)
     cells = np.argwhere(drawn)
-    thinning = min(1.0, most / (2 * copies.sum()))
-    number = rng.binomial(copies, thinning)
-    rows, columns = np.repeat(cells, number, axis=0).T
-    crowd = np.repeat(copies, number) * thinning
-    jitter = rng.random((2, len(rows))) - 0.5
+    thinning = min(1.0, most / ((1 + _BACK_SHARE) * copies.sum()))
     blurred = _BACK_SHADE * np.stack([_blur_inside(colors[..., c], region) for c in range(3)], -1)
     blurred = blurred.astype(np.float32)
     sheets = []
-    for side, picture in ((-1, colors), (1, blurred)):
+    for side, picture, share in ((-1, colors, 1.0), (1, blurred, _BACK_SHARE)):
+        number = rng.binomial(copies, share * thinning)
+        rows, columns = np.repeat(cells, number, axis=0).T
+        crowd = np.repeat(copies, number) * share * thinning
+        jitter = rng.random((2, len(rows))) - 0.5
         points, step_x, step_y = _lift(camera, middle, squared, region | rim, side, rows, columns, jitter)
         axes, scales = _footprints(step_x, step_y, side * camera.viewmat[2, :3], crowd)
         shown = alpha[rows, columns].astype(np.float32)

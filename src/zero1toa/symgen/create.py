@@ -92,6 +92,7 @@ def create_avatar(
         config,
         plan_clips(config.curriculum, head, portrait.camera, config.size, rng),
         photo_sample(reference, first.splats, config.size),
+        photo_sample(reference, first.splats, portrait.camera.width),
         first.splats,
         splat_limits(first, head, hold_unseen=not prior.invents),
         generator,

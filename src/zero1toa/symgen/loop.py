@@ -29,6 +29,7 @@ from .density import controlled
 from .drives import ClipPlan
 from .limits import Limits
 from .losses import gradient_distance, weighted_distance
+from .settle import Weighed, settled_colors
 
 Preview = Callable[[Gaussians, int], None]
 """Called with the Gaussians and the number of iterations done; it decides itself how often it draws."""
@@ -46,6 +47,7 @@ class SymGen:
         config: all numbers.
         plans: what the clips show.
         photo: the photo itself, always a sample.
+        full_photo: the same at the size at which it is kept, for the last step.
         splats: the first Gaussians.
         limits: of the same.
         generator: of all random numbers of the loop.
@@ -58,6 +60,7 @@ class SymGen:
     config: CreateConfig
     plans: list[ClipPlan]
     photo: Sample
+    full_photo: Sample
     splats: Gaussians
     limits: Limits
     generator: torch.Generator
@@ -94,6 +97,8 @@ class SymGen:
                     self._save(self.workspace)
                 if preview is not None:
                     preview(self.current(), self.iteration)
+        with progress.stage("settling colours"):
+            self.settle()
         return self.current()
 
     def current(self) -> Gaussians:
@@ -157,6 +162,20 @@ class SymGen:
         self.statistics = RasterStatistics(len(change.parents), self.device)
         return True
 
+    def settle(self) -> None:
+        """Gives the Gaussians the colours that fit the photo and some frames of the dataset best."""
+        config, numbers = self.config.settle, self.dataset.numbers
+        pictures = [Weighed(self.full_photo, 1.0)] if self.config.photo_share else []
+        for _ in range(config.frames if numbers else 0):
+            pictures.append(Weighed(self._frame_of(numbers), config.clips / config.frames))
+        head = self.reference.head
+        posed = [head.pose(p.sample.expression, p.sample.pose).detach().to(self.device) for p in pictures]
+        pictures = [p._replace(sample=p.sample.to(self.device)) for p in pictures]
+        colors = settled_colors(
+            self._plain(), list(zip(pictures, posed)), self.faces, self.limits.color, config.rounds, config.hold
+        )
+        self.adam.values["colors"] = colors.requires_grad_()
+
     @torch.no_grad()
     def render(self, drive: Drive) -> Video:
         """The avatar along a drive; its confidence is 1."""
@@ -185,6 +204,9 @@ class SymGen:
         numbers = self.dataset.numbers
         if not numbers or (self.config.guidance != "sds" and self._wants_photo()):
             return self.photo
+        return self._frame_of(numbers)
+
+    def _frame_of(self, numbers: list[int]) -> Sample:
         number = numbers[self._random(len(numbers))]
         return self.dataset[number].sample(self._random(len(self.plans[number].path)))
 

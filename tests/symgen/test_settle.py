@@ -1,0 +1,82 @@
+"""The closed-form last step: colours."""
+
+import torch
+
+from zero1toa.camera import Camera
+from zero1toa.splats import Gaussians, rasterize, to_world
+from zero1toa.symgen.dataset import Sample
+from zero1toa.symgen.settle import Weighed, settled_colors
+
+FACES = torch.tensor([[0, 1, 2], [0, 2, 3]])
+SQUARE = torch.tensor([[-0.1, -0.1, 0.0], [0.1, -0.1, 0.0], [0.1, 0.1, 0.0], [-0.1, 0.1, 0.0]])
+SIZE = 48
+
+
+def scene(count=60):
+    random = torch.Generator().manual_seed(0)
+    splats = Gaussians(
+        0.4 * torch.rand(count, 3, generator=random) - 0.2,
+        torch.randn(count, 4, generator=random),
+        torch.full((count, 3), -2.2),
+        torch.full((count,), 1.0),
+        torch.rand(count, 3, generator=random),
+        torch.arange(count) % 2,
+    )
+    camera = Camera.orbit(distance=0.5, size=SIZE)
+    with torch.no_grad():
+        out = rasterize(*to_world(splats, SQUARE, FACES), camera)
+    ones = torch.ones(SIZE, SIZE)
+    sample = Sample(out.image, out.alpha, ones, camera, torch.zeros(52), torch.zeros(6, 3))
+    return splats, sample
+
+
+def settled(splats, sample, *, share=None, rounds=20, hold=1e-3):
+    share = torch.ones(len(splats.means)) if share is None else share
+    return settled_colors(splats, [(Weighed(sample, 1.0), SQUARE)], FACES, share, rounds, hold)
+
+
+def error(splats, colors, sample):
+    with torch.no_grad():
+        image = rasterize(*to_world(splats._replace(colors=colors), SQUARE, FACES), sample.camera).image
+    return (sample.confidence[..., None] * (image - sample.image) ** 2).mean().sqrt().item()
+
+
+def test_the_colours_that_made_a_picture_are_found_again():
+    splats, sample = scene()
+    grey = splats._replace(colors=torch.full_like(splats.colors, 0.5))
+    before = error(splats, grey.colors, sample)
+    assert error(splats, settled(grey, sample), sample) < 0.05 * before
+
+
+def test_each_round_brings_the_picture_closer():
+    splats, sample = scene()
+    grey = splats._replace(colors=torch.full_like(splats.colors, 0.5))
+    errors = [error(splats, settled(grey, sample, rounds=rounds), sample) for rounds in (0, 1, 4, 16)]
+    assert errors == sorted(errors, reverse=True) and errors[0] > 2 * errors[2]
+
+
+def test_what_is_held_stays_and_the_rest_makes_up_for_it():
+    splats, sample = scene()
+    grey = splats._replace(colors=torch.full_like(splats.colors, 0.5))
+    share = (torch.arange(len(splats.means)) % 3 > 0).float()
+    colors = settled(grey, sample, share=share)
+    assert torch.equal(colors[share == 0], grey.colors[share == 0])
+    assert error(splats, colors, sample) < error(splats, grey.colors, sample)
+
+
+def test_what_no_picture_shows_and_what_does_not_count_stays():
+    splats, sample = scene()
+    grey = splats._replace(colors=torch.full_like(splats.colors, 0.5))
+    blind = sample._replace(confidence=torch.zeros_like(sample.confidence))
+    torch.testing.assert_close(settled(grey, blind), grey.colors)
+    behind = SQUARE + torch.tensor([0.0, 0.0, 2.0])  # behind the camera
+    colors = settled_colors(grey, [(Weighed(sample, 1.0), behind)], FACES, torch.ones(60), 5, 0.1)
+    torch.testing.assert_close(colors, grey.colors)
+
+
+def test_colours_stay_within_the_display_and_no_rounds_change_nothing():
+    splats, sample = scene()
+    bright = sample._replace(image=sample.image * 3)
+    colors = settled(splats, bright)
+    assert colors.min() >= 0 and colors.max() <= 1
+    assert torch.equal(settled(splats, bright, rounds=0), splats.colors)
