@@ -1,4 +1,4 @@
-"""Motions by name, for `animate` and for trying an avatar. A turntable moves the camera and is none of them."""
+"""Motions by name, for `animate` and for trying an avatar."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from zero1toa.heads import arkit
 
 from . import eyes, head_motion
 from .curves import Curve, ease, frame_times, pulse
-from .motion import Motion, check_fps
+from .motion import LONGEST_SECONDS, Motion, check_fps
 from .sequences import NEAR_NEUTRAL_TURN, near_neutral
 from .shapes import Weights, settle, shape
 from .speech import phrase, speak
 
 _FPS = 30.0
-_LONGEST = 3600.0  # seconds; more is a slip of the keyboard
 
 _TALK_GAIN = 0.9
 _TALK_PHRASE, _TALK_PAUSE = (1.2, 2.8), (0.25, 0.7)  # seconds
@@ -42,7 +41,8 @@ def builtin(name: str, seconds: float | None = None, fps: float = _FPS, seed: in
 
     Args:
         name: `idle` breathes, blinks and looks about; `talk` speaks; `smile` smiles once and stops; `expressions`
-            shows each of the 52 ARKit shapes once, in their order; `nod` says yes.
+            shows each of the 52 ARKit shapes once, in their order; `turntable` keeps the head still while it breathes
+            and blinks, for a camera that goes round it (`animate` moves it); `nod` says yes.
         seconds: length; by default what suits the motion.
         fps: frames a second.
         seed: the same seed gives the same motion.
@@ -55,13 +55,17 @@ def builtin(name: str, seconds: float | None = None, fps: float = _FPS, seed: in
     make, usual = _MAKERS[name]
     fps = check_fps(fps)
     seconds = usual if seconds is None else seconds
-    if not (np.isfinite(seconds) and 0 < seconds <= _LONGEST):
-        raise InputError(f"A built-in motion lasts more than 0 and at most {_LONGEST:.0f} s, not {seconds} s.")
+    if not (np.isfinite(seconds) and 0 < seconds <= LONGEST_SECONDS):
+        raise InputError(f"A built-in motion lasts more than 0 and at most {LONGEST_SECONDS:.0f} s, not {seconds} s.")
     return make(max(1, round(seconds * fps)), fps, np.random.default_rng(seed))
 
 
 def _idle(frames: int, fps: float, rng: np.random.Generator) -> Motion:
     return near_neutral(frames, fps, rng, speech=0.0)
+
+
+def _turntable(frames: int, fps: float, rng: np.random.Generator) -> Motion:
+    return near_neutral(frames, fps, rng, speech=0.0, head=False)
 
 
 def _talk(frames: int, fps: float, rng: np.random.Generator) -> Motion:
@@ -139,6 +143,7 @@ _MAKERS: dict[str, tuple[Callable[[int, float, np.random.Generator], Motion], fl
     "talk": (_talk, 10.0),
     "smile": (_smile, 4.0),
     "expressions": (_expressions, _SECONDS_PER_SHAPE * len(arkit.NAMES)),
+    "turntable": (_turntable, 6.0),
     "nod": (_nod, 3.0),
 }
 
