@@ -65,7 +65,7 @@ def test_the_usual_gaze_becomes_straight_and_turns_are_relative():
 
 
 def test_a_small_range_is_stretched_to_a_large_one():
-    small, own = driver(0)
+    small, _ = driver(0)
     small = small.scaled(0.4)
     large = driver(0)[0].scaled(0.8)
     result = range_adapted(small, large)
