@@ -14,6 +14,7 @@ AvatarFile = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="AVATAR
 MotionName = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MOTION")]
 Output = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="PATH")]
 Quiet = Annotated[bool, tyro.conf.arg(aliases=["-q"])]
+Switch = Annotated[bool, tyro.conf.FlagCreatePairsOff]
 Size = Annotated[str, tyro.conf.arg(metavar="PX|WxH")]
 
 
@@ -33,7 +34,8 @@ def animate(
     start: float = 0.0,
     end: float | None = None,
     seconds: float | None = None,
-    calibrate: bool | None = None,
+    calibrate: Switch = False,
+    no_calibrate: Switch = False,
     gain: float = 1.0,
     smooth: float = 0.0,
     range_like: str | None = None,
@@ -70,6 +72,7 @@ def animate(
         end: Second of the motion at which it ends.
         seconds: Length of a built-in motion.
         calibrate: Take the driver's own resting face out of the motion; by default where a person was recorded.
+        no_calibrate: Leave the motion as it was recorded.
         gain: Factor on the expression.
         smooth: Strength of the smoothing; 1 is moderate.
         range_like: A motion of the person shown: each shape's range is stretched to what it is there.
@@ -88,6 +91,8 @@ def animate(
     progress = Progress(quiet)
     if save_motion is not None and save_motion.suffix.lower() not in (".csv", ".npz"):
         raise InputError(f"A motion is written as .csv or .npz, not as {save_motion.name}.")
+    if calibrate and no_calibrate:
+        raise InputError("Say either --calibrate or --no-calibrate.")
     who = Avatar.load(avatar)
     source = read_motion(motion, fps=motion_fps, seconds=seconds, seed=seed, flame_mapping=flame_mapping)
     for warning in source.warnings:
@@ -103,7 +108,7 @@ def animate(
         fps=fps,
         start=start,
         end=end,
-        calibrate=calibrate,
+        calibrate=calibrate if calibrate or no_calibrate else None,
         gain=gain,
         smooth=smooth,
         range_like=None if range_like is None else read_motion(range_like).motion,

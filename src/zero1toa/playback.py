@@ -97,12 +97,7 @@ class Playback:
         if len({(camera.width, camera.height) for camera in cameras}) != 1:
             raise InputError("The cameras of frames that are drawn together must all have the same size.")
         height, width = cameras[0].height, cameras[0].width
-        expression = torch.as_tensor(np.array(weights, np.float32))
-        pose = torch.as_tensor(np.array(poses, np.float32))
-        with torch.no_grad():
-            joints = self._head.joints.expand(len(cameras), -1, -1)
-            transforms = head_transforms(joints, expression, pose).contiguous().numpy()
-            shapes = valid_expression(expression).contiguous().numpy()
+        shapes, transforms = self._driven(weights, poses)
         behind = np.array(background or (0.0, 0.0, 0.0), np.float32)
         pixels = np.empty((len(cameras), height, width, 3 if background is not None else 4), np.uint8)
 
@@ -125,6 +120,24 @@ class Playback:
                 "The picture is too large for so many Gaussians this near; choose a smaller one."
             ) from None
         return pixels
+
+    def pose(self, weights: NDArray[np.floating], poses: NDArray[np.floating]) -> Floats:
+        """Vertices (V, 3) of one frame, and the Gaussians with them: the rig without a picture; arguments as in `draw`
+        for B = 1."""
+        shapes, transforms = self._driven(weights, poses)
+        room = self._room(1, 1)
+        self._place(room, shapes[0], transforms[0])
+        return room.vertices.copy()
+
+    def _driven(self, weights: NDArray[np.floating], poses: NDArray[np.floating]) -> tuple[Floats, Floats]:
+        """Weights (B, 52) that move the vertices, and transforms (B, 6, 3, 4) of the joints."""
+        expression = torch.as_tensor(np.array(weights, np.float32))
+        pose = torch.as_tensor(np.array(poses, np.float32))
+        with torch.no_grad():
+            joints = self._head.joints.expand(len(expression), -1, -1)
+            transforms = head_transforms(joints, expression, pose).contiguous().numpy()
+            shapes = valid_expression(expression).contiguous().numpy()
+        return shapes, transforms
 
     def _place(self, room: _Room, weights: Floats, transforms: Floats) -> None:
         """The rig of one frame: vertices, frames of the triangles, Gaussians in the world."""

@@ -30,7 +30,7 @@ def write_rows(path, rows):
         csv.writer(file).writerows(rows)
 
 
-@pytest.mark.parametrize("fps", [24, 25, 29.97, 30, 50, 60])
+@pytest.mark.parametrize("fps", [7, 20, 24, 25, 29.97, 30, 50, 60])
 @pytest.mark.parametrize("frames", [2, 75])
 def test_there_and_back(motion, tmp_path, fps, frames):
     before = motion.frames(np.arange(frames), fps)

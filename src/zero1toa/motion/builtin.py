@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from zero1toa.heads import arkit
 
 from . import eyes, head_motion
 from .curves import Curve, ease, frame_times, pulse
+from .gaze import gaze_angles, write_gaze_angles
 from .motion import LONGEST_SECONDS, Motion, check_fps
 from .sequences import NEAR_NEUTRAL_TURN, near_neutral
 from .shapes import Weights, settle, shape
@@ -29,7 +31,9 @@ _CALM_GAZE, _CALM_FIXATION = (0.16, 0.09), (0.5, 2.0)
 _SMILE = {"mouthSmile": 0.85, "cheekSquint": 0.55, "eyeSquint": 0.3, "mouthDimple": 0.2, "mouthUpperUp": 0.2,
           "mouthLowerDown": 0.15, "browInnerUp": 0.1}  # fmt: skip
 
-_NOD_HZ, _NOD_DEGREES, _NOD_TURN = 1.1, 9.0, 15.0  # a clear yes; degrees
+_NOD_HZ, _NOD_DEGREES, _NOD_TURN = 1.2, 13.0, 22.0  # a clear yes; degrees
+_NOD_UP = 0.2  # of a nod: before the first one the head goes up a little
+_GAZE_KEPT = 0.85  # share of a nod that the eyes take back, so that they stay with whom they look at
 
 _SECONDS_PER_SHAPE = 0.8
 _WITH_OPEN_JAW = {"mouthClose": 1.0, "tongueOut": 0.45}  # jawOpen: one corrects it, the other needs the way out
@@ -103,7 +107,18 @@ def _nod(frames: int, fps: float, rng: np.random.Generator) -> Motion:
     phase = np.clip((t - rest) / (seconds - 2 * rest), 0, 1)
     turns = np.zeros((frames, 3))
     turns[:, 0] = _NOD_DEGREES * (0.5 - 0.5 * np.cos(2 * np.pi * nods * phase)) * (1 - 0.4 * phase)
-    return _with_eyes(t, fps, np.zeros((frames, 52)), rng, turns + head_motion.breath(t, rng), _NOD_TURN)
+    turns[:, 0] -= _NOD_UP * _NOD_DEGREES * pulse(t, 0.0, 0.8 * rest, 0.1 * rest, rest)
+    motion = _with_eyes(t, fps, np.zeros((frames, 52)), rng, turns + head_motion.breath(t, rng), _NOD_TURN)
+    return _looking_ahead(motion)
+
+
+def _looking_ahead(motion: Motion) -> Motion:
+    """The motion with eyes that stay on their aim while the head nods (the vestibulo-ocular reflex)."""
+    angles = gaze_angles(motion.weights)
+    angles[..., 0] -= _GAZE_KEPT * head_motion.whole_turn(motion.neck, motion.head)[:, None, 0]
+    weights = motion.weights.astype(np.float64)
+    write_gaze_angles(weights, angles)
+    return replace(motion, weights=weights.astype(np.float32))
 
 
 def _expressions(frames: int, fps: float, rng: np.random.Generator) -> Motion:

@@ -14,7 +14,7 @@ from zero1toa.errors import InputError
 _FRAMES = re.compile(r"(\d+):(\d{1,2}):(\d{1,2})[:;](\d{1,3}(?:\.\d*)?)")
 _FRACTION = re.compile(r"(\d+):(\d{1,2}):(\d{1,2}(?:\.\d*)?)")
 
-_RATES = (24, 25, 30, 48, 50, 60, 90, 100, 120, 240)  # that recorders use, frames a second
+_RATES = (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)  # that recorders use, frames a second
 _UNKNOWN_RATES = (30, 60)  # of these one is assumed where a recording is too short to show it
 _MILLISECONDS = 1000  # some exporters count those instead of frames
 _DAY = 86_400.0
@@ -64,7 +64,10 @@ def _base(seconds: NDArray[np.float64], frames: NDArray[np.float64]) -> float:
     guesses = frames[turns] + step - frames[turns + 1]
     candidates = [rate for rate in _RATES if rate > frames.max()]
     if len(guesses):
-        return float(min(candidates, key=lambda rate: abs(rate - float(np.median(guesses)))))
+        guess = float(np.median(guesses))
+        nearest = min(candidates, key=lambda rate: abs(rate - guess))
+        # A frame may have been dropped just there; what is farther from all common rates is an uncommon one.
+        return float(nearest if abs(nearest - guess) < 1.5 else max(round(guess), int(frames.max()) + 1))
     return float(next((rate for rate in _UNKNOWN_RATES if rate > frames.max()), candidates[0]))
 
 
