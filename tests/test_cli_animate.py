@@ -1,5 +1,7 @@
 """`zero1toa animate` as a user meets it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -61,13 +63,13 @@ def driving(tmp_path, monkeypatch):
     weights = np.zeros((20, 52))
     weights[:, 23] = 0.3 + 0.7 * np.linspace(0, 1, 20).clip(0.2, 1) - 0.14
     motion = Motion.of(20, weights, np.tile([0, 0.3, 0], (20, 1)), np.zeros((20, 3)))
-    monkeypatch.setattr(read, "_track", lambda path: motion)
+    monkeypatch.setattr(read, "_track", lambda path, progress: SimpleNamespace(motion=motion, warnings=()))
     return tmp_path / "me.mp4"
 
 
 def test_a_driving_video_side_by_side(avatar_file, driving, tmp_path, capsys):
     out = tmp_path / "out.mp4"
-    arguments = ("--side-by-side", "--size", 64, "--start", 0.5, "--save-motion", tmp_path / "m.npz")
+    arguments = ("--side-by-side", "--calibrate", "--size", 64, "--start", 0.5, "--save-motion", tmp_path / "m.npz")
     assert run(capsys, avatar_file, driving, "-o", out, *arguments)[0] == 0
     assert (video_facts(out).width, video_facts(out).height) == (96 + 64, 64)
     assert abs(float(next(frames_at(out, 20))[:, :90].mean()) - 100) < 6
@@ -76,8 +78,8 @@ def test_a_driving_video_side_by_side(avatar_file, driving, tmp_path, capsys):
     np.testing.assert_allclose(motion.head, 0, atol=1e-5)
 
 
-def test_calibration_can_be_turned_off_and_the_gain_changed(avatar_file, driving, tmp_path, capsys):
-    arguments = ("--no-calibrate", "--gain", 0.5, "--size", 32, "--save-motion", tmp_path / "m.csv")
+def test_a_tracked_motion_is_not_calibrated_again_and_the_gain_changed(avatar_file, driving, tmp_path, capsys):
+    arguments = ("--gain", 0.5, "--size", 32, "--save-motion", tmp_path / "m.csv")
     assert run(capsys, avatar_file, driving, "-o", tmp_path / "out", *arguments)[0] == 0
     motion = read.read_motion(tmp_path / "m.csv").motion
     assert motion.weights[-1, 23] == pytest.approx(0.5 * 0.86, abs=1e-3)
@@ -85,9 +87,17 @@ def test_calibration_can_be_turned_off_and_the_gain_changed(avatar_file, driving
 
 
 def test_a_recording_drives(avatar_file, tmp_path, capsys):
-    write_live_link(tmp_path / "take.csv", builtin("talk", 0.5, 60))
-    assert run(capsys, avatar_file, tmp_path / "take.csv", "-o", tmp_path / "a.gif", "--size", 48)[0] == 0
+    motion = builtin("talk", 0.5, 60)
+    turned = Motion.of(60, motion.weights, motion.head + np.float32([0, 0.4, 0]), motion.neck)
+    write_live_link(tmp_path / "take.csv", turned)
+    saved = ("--save-motion", tmp_path / "m.npz")
+    assert run(capsys, avatar_file, tmp_path / "take.csv", "-o", tmp_path / "a.gif", "--size", 48, *saved)[0] == 0
     assert video_facts(tmp_path / "a.gif").fps == pytest.approx(25)
+    assert abs(Motion.load(tmp_path / "m.npz").head[:, 1].mean()) < 0.05
+    raw = ("--no-calibrate", "--size", 48, *saved)
+    assert run(capsys, avatar_file, tmp_path / "take.csv", "-o", tmp_path / "b", *raw)[0] == 0
+    kept = Motion.load(tmp_path / "m.npz")
+    assert (kept.head + kept.neck)[:, 1].mean() == pytest.approx(0.4, abs=0.1)
 
 
 def test_the_turntable_turns_and_an_orbit_goes_round(debug_avatar):

@@ -62,7 +62,7 @@ class AnimateConfig:
     end: float | None = None
     """Second of the motion at which the film ends; by default its end."""
     calibrate: bool | None = None
-    """Take out the driver's own resting face; by default where the motion was recorded."""
+    """Take out the driver's own resting face; by default where it is in the motion (Live Link, FLAME)."""
     gain: float = 1.0
     """Factor on the expression, not on the head."""
     smooth: float = 0.0
@@ -99,7 +99,7 @@ def prepared(source: MotionSource, config: AnimateConfig) -> Motion:
         InputError: an option cannot be used with this motion.
     """
     motion = source.motion
-    if source.recorded if config.calibrate is None else config.calibrate:
+    if source.holds_rest if config.calibrate is None else config.calibrate:
         motion = calibrated(motion)  # before the cut: the whole take shows the driver's rest best
     motion = motion.trimmed(config.start, config.end)
     if config.range_like is not None:
@@ -268,5 +268,5 @@ def animate(
         OutputError: the film cannot be written.
     """
     who = avatar if isinstance(avatar, Avatar) else Avatar.load(avatar)
-    source = read_motion(motion, seconds=seconds, seed=seed)
+    source = read_motion(motion, seconds=seconds, seed=seed, progress=progress)
     return animate_film(who, source, Path(output), config, progress)

@@ -71,7 +71,7 @@ def animate(
         start: Second of the motion at which the film begins.
         end: Second of the motion at which it ends.
         seconds: Length of a built-in motion.
-        calibrate: Take the driver's own resting face out of the motion; by default where a person was recorded.
+        calibrate: Take the driver's own resting face out of the motion; by default for Live Link and FLAME files.
         no_calibrate: Leave the motion as it was recorded.
         gain: Factor on the expression.
         smooth: Strength of the smoothing; 1 is moderate.
@@ -94,7 +94,9 @@ def animate(
     if calibrate and no_calibrate:
         raise InputError("Say either --calibrate or --no-calibrate.")
     who = Avatar.load(avatar)
-    source = read_motion(motion, fps=motion_fps, seconds=seconds, seed=seed, flame_mapping=flame_mapping)
+    source = read_motion(
+        motion, fps=motion_fps, seconds=seconds, seed=seed, flame_mapping=flame_mapping, progress=progress
+    )
     for warning in source.warnings:
         progress.warn(warning)
     config = AnimateConfig(

@@ -1,6 +1,7 @@
 """One door for all motions: what a file is, its content says."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def as_lists(motion):
 
 def test_a_name_and_a_motion():
     source = read_motion("nod", seconds=2, fps=25)
-    assert source.kind == "builtin" and len(source.motion) == 50 and not source.recorded
+    assert source.kind == "builtin" and len(source.motion) == 50 and not source.holds_rest
     assert read_motion(source.motion).motion is source.motion
 
 
@@ -33,7 +34,7 @@ def test_content_decides_and_not_the_name(talk, tmp_path):
     (tmp_path / "j").write_text(json.dumps({"fps": 30, "names": arkit.NAMES, "weights": as_lists(talk)}))
     for name, kind in (("take.txt", "live link"), ("own.bin", "npz"), ("j", "json")):
         source = read_motion(tmp_path / name)
-        assert source.kind == kind and source.path == tmp_path / name
+        assert source.kind == kind and source.holds_rest == (kind == "live link") and source.path == tmp_path / name
         assert source.motion.fps == 30
         np.testing.assert_allclose(source.motion.weights, talk.weights, atol=2e-6)
 
@@ -85,10 +86,10 @@ def test_a_video_and_a_folder_go_through_the_tracker(talk, tmp_path):
 
     def track(path):
         asked.append(path)
-        return talk
+        return SimpleNamespace(motion=talk, warnings=("dark",))
 
     video = read_motion(tmp_path / "me.dat.mp4", track=track)
-    assert video.kind == "video" and video.recorded and video.video == tmp_path / "me.dat.mp4"
+    assert video.kind == "video" and video.warnings == ("dark",) and video.video == tmp_path / "me.dat.mp4"
     assert read_motion(folder, track=track).kind == "frames"
     assert asked == [tmp_path / "me.dat.mp4", folder]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -20,9 +21,23 @@ from .motion import LONGEST_SECONDS, Motion, too_long
 from .store import load_npz
 from .weights_file import read_json, read_npz_weights
 
+if TYPE_CHECKING:
+    from zero1toa.progress import Progress
+
 Kind = Literal["builtin", "live link", "json", "npz", "flame", "video", "frames"]
 
-Tracker = Callable[[Path], Motion]
+
+class Tracked(Protocol):
+    """What a tracker finds."""
+
+    @property
+    def motion(self) -> Motion: ...  # less the person's own rest
+
+    @property
+    def warnings(self) -> tuple[str, ...]: ...
+
+
+Tracker = Callable[[Path], Tracked]
 """Finds the motion of the face in a video file or in a folder of frames."""
 
 _PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
@@ -39,9 +54,9 @@ class MotionSource:
     name: str = ""  # of a built-in motion
 
     @property
-    def recorded(self) -> bool:
-        """Whether it is of a real person, whose own resting face is in it."""
-        return self.kind in ("live link", "flame", "video", "frames")
+    def holds_rest(self) -> bool:
+        """Whether a real person's own resting face is in it. The tracker of videos has taken it out."""
+        return self.kind in ("live link", "flame")
 
     @property
     def video(self) -> Path | None:
@@ -57,6 +72,7 @@ def read_motion(
     seed: int = 0,
     flame_mapping: str | Path | None = None,
     track: Tracker | None = None,
+    progress: Progress | None = None,
 ) -> MotionSource:
     """A motion from a name, a file or a folder; what a file is, its content says and not its name.
 
@@ -68,6 +84,7 @@ def read_motion(
         seed: of a built-in motion.
         flame_mapping: what FLAME's expression components mean; see `flame`.
         track: finds the motion in a video; by default `zero1toa.tracking`.
+        progress: where to show how far tracking is.
 
     Raises:
         InputError: there is no such motion, or the file cannot be used; the message says why.
@@ -78,11 +95,12 @@ def read_motion(
     if name in BUILTIN_NAMES:
         rate = {} if fps is None else {"fps": fps}
         return MotionSource(builtin(name, seconds, seed=seed, **rate), "builtin", name=name)
+    tracker = track or partial(_track, progress=progress)
     path = Path(source).expanduser()
     if not path.exists():
         raise InputError(f"There is no motion {name}: neither a file nor one of {', '.join(BUILTIN_NAMES)}.")
     if path.is_dir():
-        return _from_frames(path, name, fps, track or _track)
+        return _from_frames(path, name, fps, tracker)
     with open_to_read(path, name) as file:
         start = file.read(512)
     if not start.strip():
@@ -93,7 +111,7 @@ def read_motion(
         return MotionSource(read_json(path, fps), "json", path)
     if is_live_link(path) or path.suffix.lower() == ".csv":
         return MotionSource(read_live_link(path, fps), "live link", path)
-    return _from_video(path, name, track or _track)
+    return _from_video(path, name, tracker)
 
 
 def open_to_read(path: Path, shown: str) -> Any:
@@ -124,8 +142,9 @@ def _from_npz(path: Path, name: str, fps: float | None, mapping: str | Path | No
 def _from_frames(path: Path, name: str, fps: float | None, track: Tracker) -> MotionSource:
     if not any(item.suffix.lower() in _PICTURES for item in path.iterdir()):
         raise InputError(f"The folder {name} holds no pictures; a motion can be a folder of frames.")
-    motion = track(path)
-    return MotionSource(motion if fps is None else motion.frames(np.arange(len(motion)), fps), "frames", path)
+    found = track(path)
+    motion = found.motion if fps is None else found.motion.frames(np.arange(len(found.motion)), fps)
+    return MotionSource(motion, "frames", path, tuple(found.warnings))
 
 
 def _from_video(path: Path, name: str, track: Tracker) -> MotionSource:
@@ -134,10 +153,11 @@ def _from_video(path: Path, name: str, track: Tracker) -> MotionSource:
     facts = video_facts(path, name)
     if facts.seconds is not None and facts.seconds > LONGEST_SECONDS:
         raise too_long(name)
-    return MotionSource(track(path), "video", path)
+    found = track(path)
+    return MotionSource(found.motion, "video", path, tuple(found.warnings))
 
 
-def _track(path: Path) -> Motion:
+def _track(path: Path, progress: Progress | None = None) -> Tracked:
     """The face's motion by this package's own tracker. The only place where `motion` knows of it."""
     try:
         tracking = import_module("zero1toa.tracking")
@@ -147,5 +167,5 @@ def _track(path: Path) -> Motion:
         raise MissingDependency(
             "This version cannot track faces in videos; give a Live Link CSV or a JSON or npz of ARKit weights instead."
         ) from error
-    motion: Motion = tracking.track_video(path).motion
-    return motion
+    found: Tracked = tracking.track_video(path, progress=progress)
+    return found
