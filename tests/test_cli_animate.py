@@ -49,6 +49,14 @@ def test_frames_show_the_motion_in_its_view(avatar_file, tmp_path, capsys):
         assert np.abs(np.asarray(picture) / 255 - expected).mean() < 0.003
 
 
+def test_a_strip_of_frames(avatar_file, tmp_path, capsys):
+    assert run(capsys, avatar_file, "nod", "-o", tmp_path / "a.png", "--size", 48)[0] == 0
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size == (8 * 48, 48)
+        frames = np.split(np.asarray(picture).astype(int), 8, 1)
+    assert np.abs(frames[0] - frames[2]).mean() > 1
+
+
 def test_transparent_pictures(avatar_file, tmp_path, capsys):
     arguments = ("--seconds", 0.1, "--size", 48, "--background", "transparent")
     assert run(capsys, avatar_file, "nod", "-o", tmp_path / "out", *arguments)[0] == 0

@@ -14,7 +14,7 @@ from PIL import Image, ImageColor
 from .avatar import Avatar
 from .camera import Camera
 from .errors import InputError
-from .films import Sound, check_film, write_film
+from .films import STRIP, STRIP_FRAMES, Sound, check_film, write_film
 from .motion import Motion, MotionSource, calibrated, range_adapted, read_motion, smoothed
 from .progress import Progress
 from .video import frames_at, video_facts
@@ -178,6 +178,9 @@ def animate_film(
     if source.name == TURNTABLE and config.orbit is None:
         config = replace(config, orbit=TURNTABLE_SWING)
     motion = prepared(source, config)
+    if output.suffix.lower() == STRIP and not output.is_dir() and len(motion) > STRIP_FRAMES:
+        step = len(motion) / STRIP_FRAMES
+        motion = motion.at(np.arange(STRIP_FRAMES) * step, motion.fps / step)
     background = background_of(config.background)
     check_film(output, motion.fps, motion.seconds, background is None)
     driver = source.path if source.kind in ("video", "frames") else None
@@ -257,7 +260,7 @@ def animate(
     Args:
         avatar: an avatar or its file.
         motion: a `Motion`, a built-in name, or a file that `motion.read_motion` reads.
-        output: .mp4, .webm, .gif, or a folder for PNGs.
+        output: .mp4, .webm, .gif, .png (a strip of frames), or a folder for PNGs.
         config: view, size, background and so on.
         seconds: length of a built-in motion.
         seed: of a built-in motion.

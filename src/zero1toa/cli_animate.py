@@ -59,7 +59,7 @@ def animate(
     Args:
         avatar: The avatar's file.
         motion: The name of a motion, or a file.
-        output: An .mp4, .webm or .gif file, or a folder for PNGs.
+        output: An .mp4, .webm or .gif file, a .png for a strip of eight frames, or a folder for PNGs.
         size: Pixels of a square picture, or width and height as 1280x720.
         yaw: Degrees that the camera stands to the subject's left.
         pitch: Degrees upwards.

@@ -24,8 +24,14 @@ from .video import SOUND_RATE, sound_blocks
 
 Pixels = NDArray[np.uint8]
 
-ENDINGS = (".mp4", ".webm", ".gif")
-"""Of the films that can be written; anything without an ending is a folder of PNGs."""
+STRIP = ".png"
+"""Ending of a strip: a few frames in a row."""
+
+STRIP_FRAMES = 8
+"""How many."""
+
+ENDINGS = (".mp4", ".webm", ".gif", STRIP)
+"""Of what can be written; anything without an ending is a folder of PNGs."""
 
 LONGEST_GIF = 60.0
 """Seconds; a longer one would be huge, and no program likes to show it."""
@@ -70,10 +76,10 @@ def check_film(output: Path, fps: float, seconds: float, transparent: bool) -> N
         return
     if kind not in ENDINGS:
         raise InputError(
-            f"{output.name} is no film that can be written; choose {', '.join(ENDINGS)} or a folder (a name without a "
-            "dot)."
+            f"{output.name} is no film that can be written; choose {', '.join(ENDINGS)} (a strip) or a folder (a name "
+            "without a dot)."
         )
-    if transparent and kind != ".webm":
+    if transparent and kind in (".mp4", ".gif"):
         raise InputError(f"{kind[1:].upper()} has no transparency; write a .webm or a folder of PNGs.")
     if kind == ".gif" and seconds > LONGEST_GIF:
         raise InputError(f"A GIF of {seconds:.0f} s would be huge; take at most {LONGEST_GIF:.0f} s, or an .mp4.")
@@ -91,8 +97,8 @@ def write_film(output: Path, frames: Iterable[Pixels], *, fps: float, sound: Sou
     """Writes frames as they come; the file, or folder, appears when it is whole.
 
     Args:
-        output: .mp4 (H.264, 4:2:0, BT.709), .webm (VP9; with alpha if the frames have it), .gif, or a folder for
-            00000.png and so on.
+        output: .mp4 (H.264, 4:2:0, BT.709), .webm (VP9; with alpha if the frames have it), .gif, .png (all
+            frames in a row), or a folder for 00000.png and so on.
         frames: of one size; an odd width or height of a film is made even by repeating the last column or row.
         fps: frames a second.
         sound: what is heard, in an .mp4 or .webm.
@@ -107,7 +113,14 @@ def write_film(output: Path, frames: Iterable[Pixels], *, fps: float, sound: Sou
         return
     place: AbstractContextManager[Path] = files.atomic_write(output)
     with place as temporary:
-        _run(_Gif(temporary, fps) if kind == ".gif" else _Container(temporary, kind[1:], fps, sound), frames)
+        encoder: _Encoder
+        if kind == ".gif":
+            encoder = _Gif(temporary, fps)
+        elif kind == STRIP:
+            encoder = _Strip(temporary)
+        else:
+            encoder = _Container(temporary, kind[1:], fps, sound)
+        _run(encoder, frames)
 
 
 def _run(encoder: _Encoder, frames: Iterable[Pixels]) -> None:
@@ -279,6 +292,22 @@ class _Gif:
         self._store.seek(0)
         for _ in range(self._count):
             yield np.frombuffer(self._store.read(size), np.uint8).reshape(self._shape)
+
+
+class _Strip:
+    """All frames in one row: for a few."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._frames: list[Pixels] = []
+
+    def add(self, pixels: Pixels) -> None:
+        self._frames.append(pixels)
+
+    def finish(self) -> None:
+        from PIL import Image
+
+        Image.fromarray(np.concatenate(self._frames, 1)).save(self._path, format="PNG")
 
 
 class _Pictures:
