@@ -8,9 +8,11 @@ is yaw, then pitch, then roll, each about the axis that the one before has turne
 from __future__ import annotations
 
 import csv
+from array import array
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +39,15 @@ _COUNT = len(_HEADER) - 2
 _ORDER = "YXZ"  # yaw, pitch, roll, intrinsic
 _MOST_FRAMES = 1_000_000  # more is no recording of a face, whatever its timecodes say
 _DECIMALS = 6
+_TAIL = 8192  # bytes that surely hold the last row
 
-_Rows = tuple[list[str], list[list[str]], list[tuple[float, float]]]
+
+class _Rows(NamedTuple):
+    """What a file holds, as numbers: an hour of text would be most of a gigabyte."""
+
+    header: list[str]
+    values: list[array[float]]  # of each row; empty where it has none; NaN for what is no number
+    codes: list[tuple[float, float]]  # timecodes; empty if a frame rate is given
 
 
 def is_live_link(path: Path) -> bool:
@@ -115,7 +124,7 @@ def write_live_link(path: str | PathLike[str], motion: Motion) -> None:
 
 
 def _read_rows(path: Path, shown: str, fps: float | None) -> _Rows:
-    """Header, rows of text, and timecodes (empty if a frame rate is given)."""
+    """The content of a file; its reading stops where it is too long."""
     if not path.is_file():
         raise InputError(f"There is no motion file {shown}.")
     try:
@@ -129,19 +138,22 @@ def _read_rows(path: Path, shown: str, fps: float | None) -> _Rows:
             at = next((i for i, name in enumerate(header) if plain(name) == "timecode"), None)
             if at is None and fps is None:
                 raise InputError(f"{shown} lacks the column Timecode; say the frame rate with --motion-fps.")
-            rows: list[list[str]] = []
+            last = None if at is None else _last_timecode(path, at, reader.dialect.delimiter)
+            rows: list[array[float]] = []
             codes: list[tuple[float, float]] = []
             for row in reader:
                 if not any(row):
                     continue
-                rows.append(row)
+                there = len(row) >= len(header) and any(cell.strip() for cell in row[2:])
+                rows.append(array("d", map(_number, row[: len(header)]) if there else ()))
                 if at is not None and fps is None:
                     code = timecode.parse(row[at])
                     if code is None:
                         raise InputError(f"{shown} has no timecode like 00:00:01:15.000 in row {len(rows) + 1}.")
                     codes.append(code)
-                    if len(rows) % 1000 == 0 and codes[-1][0] - codes[0][0] > LONGEST_SECONDS:
+                    if timecode.between(codes[0], last or code) > LONGEST_SECONDS:
                         raise too_long(shown)
+                    last = None  # from here on each row's own counts
                 elif fps is not None and len(rows) > LONGEST_SECONDS * fps:
                     raise too_long(shown)
                 if len(rows) > _MOST_FRAMES:
@@ -150,9 +162,15 @@ def _read_rows(path: Path, shown: str, fps: float | None) -> _Rows:
         raise InputError(f"{shown} cannot be read as a CSV file.") from error
     if not rows:
         raise InputError(f"{shown} has a header but no frame.")
-    if codes and codes[-1][0] - codes[0][0] > LONGEST_SECONDS:
-        raise too_long(shown)
-    return header, rows, codes
+    return _Rows(header, rows, codes)
+
+
+def _last_timecode(path: Path, column: int, delimiter: str) -> tuple[float, float] | None:
+    """That of the last row, found without reading the file; None if it is not found."""
+    with open(path, "rb") as file:
+        file.seek(max(0, path.stat().st_size - _TAIL))
+        cells = file.read().decode("utf-8", "replace").rstrip().splitlines()[-1].split(delimiter)
+    return timecode.parse(cells[column].strip('"')) if column < len(cells) else None
 
 
 def _angle_columns(names: Sequence[str], group: str, shown: str) -> list[int]:
@@ -166,15 +184,12 @@ def _angle_columns(names: Sequence[str], group: str, shown: str) -> list[int]:
     return [names.index(name) for name in wanted]
 
 
-def _filled(rows: list[list[str]], columns: int, shown: str) -> NDArray[np.float64]:
-    """(F, columns) numbers; what stands in text columns is 0. Rows without values are interpolated."""
+def _filled(rows: list[array[float]], columns: int, shown: str) -> NDArray[np.float64]:
+    """(F, columns) numbers. Rows without values are interpolated."""
     values = np.zeros((len(rows), columns))
-    known = np.ones(len(rows), bool)
-    for index, row in enumerate(rows):
-        if len(row) < columns or not any(cell.strip() for cell in row[2:]):
-            known[index] = False
-            continue
-        values[index] = [_number(cell) for cell in row[:columns]]
+    known = np.array([len(row) > 0 for row in rows])
+    for index in np.flatnonzero(known):
+        values[index] = rows[index]
     if not known.any():
         raise InputError(f"{shown} has no frame with values: the app saw no face.")
     if not known.all():

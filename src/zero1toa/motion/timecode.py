@@ -54,6 +54,13 @@ def row_times(codes: Sequence[tuple[float, float]], source: str) -> NDArray[np.f
     return np.concatenate([[0.0], np.cumsum(steps)])
 
 
+def between(first: tuple[float, float], last: tuple[float, float]) -> float:
+    """Whole seconds from one `parse`d timecode to a later one, less than a day after it. What is a little earlier
+    counts as 0: `row_times` says so in its own words."""
+    seconds = (last[0] - first[0]) % _DAY
+    return 0.0 if seconds > _DAY * (1 - 1e-3) else seconds
+
+
 def _base(seconds: NDArray[np.float64], frames: NDArray[np.float64]) -> float:
     """Frames that a second of the timecode has."""
     if frames.max() >= _RATES[-1]:
