@@ -23,6 +23,7 @@ def consistency(
     *,
     avatar: Path | None = None,
     size: int = 256,
+    floor: bool = False,
     quiet: Quiet = False,
 ) -> None:
     """Measure how far frames contradict each other, over views and over time.
@@ -40,12 +41,13 @@ def consistency(
         output: Folder for the results.
         avatar: An avatar of the person in the clip, for the mesh.
         size: Pixels on a side of an avatar's frames.
+        floor: Measure an exactly rendered, made-up person too: what measuring on pixels costs by itself.
         quiet: Print nothing but warnings and errors.
     """
     from . import files
     from .avatar import Avatar
     from .evaluate.consistency_report import markdown, write_report
-    from .evaluate.consistency_run import measure_avatar, measure_clip
+    from .evaluate.consistency_run import measure_avatar, measure_clip, measure_floor
     from .priors.clip_files import read_clips
 
     progress = Progress(quiet)
@@ -64,6 +66,8 @@ def consistency(
             for clip in clips:
                 results.append(measure_clip(clip.name, head, clip.drive, clip.video))
                 stage.advance(1)
+    if floor:
+        results.append(measure_floor(size))
     with files.output_directory(output) as folder:
         names = [path.name for path in write_report(folder, str(source), results)]
     progress.say(markdown(results))

@@ -8,7 +8,7 @@ import torch
 
 from zero1toa.evaluate.consistency import Lifted, frame_differences, frame_spread, spread
 from zero1toa.evaluate.consistency_report import markdown, write_report
-from zero1toa.evaluate.consistency_run import MEASURES, measure_clip, small_steps
+from zero1toa.evaluate.consistency_run import MEASURES, measure_clip, measure_floor, small_steps
 from zero1toa.evaluate.warping import warping_errors
 from zero1toa.heads import arkit
 from zero1toa.priors import Drive, Video
@@ -63,6 +63,11 @@ def test_a_shift_by_two_pixels_is_a_warping_error(subject):
     shifted = video._replace(frames=torch.stack([video.frames[0], video.frames[1].roll(2, -1)]))
     assert warping_errors(subject.head, drive, video)[0] == pytest.approx(0, abs=1e-5)
     assert warping_errors(subject.head, drive, shifted)[0] > 0.02
+
+
+def test_the_floor_is_low_and_not_zero():
+    measures = measure_floor(64).measures
+    assert 0.001 < measures["warping"] < 0.03 and 0.001 < measures["spread"] < 0.03
 
 
 def test_what_counts_as_a_small_step(subject):

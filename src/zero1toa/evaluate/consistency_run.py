@@ -14,6 +14,7 @@ from ..camera import Camera
 from ..heads import JOINTS, RiggedHead, arkit
 from ..motion import builtin
 from ..priors import Drive, Video
+from ..priors.subjects import photo_camera, random_subject
 from ..progress import Progress
 from .ablation import render_drive
 from .consistency import frame_differences, frame_spread, lift, spread
@@ -32,6 +33,7 @@ SMALL_STEP = 1e-3
 """Metres that a vertex moves at most in a small step."""
 
 _SWEEP, _SWEEP_FRAMES = 50.0, 21  # degrees to either side
+_FLOOR_SUBJECT, _FLOOR_TEXTURE = 3, 512  # seed, px
 _TALK_SECONDS, _TALK_FPS = 3.0, 25.0
 _STEP = 0.04  # weight by which one shape after another is raised and lowered
 _STEP_SHAPES = ("jawOpen", "mouthSmileLeft", "mouthSmileRight", "mouthPucker", "eyeBlinkLeft", "eyeBlinkRight",
@@ -105,6 +107,14 @@ def measure_avatar(avatar: Avatar, size: int = 256, progress: Progress | None = 
             results.append(measure_clip(name, avatar.head, drive, render_drive(avatar, drive)))
             stage.advance(1)
     return results
+
+
+def measure_floor(size: int = 256) -> ClipResult:
+    """A made-up person, whose mesh and texture are exact, in the sweep: what measuring on pixels costs by itself."""
+    subject = random_subject(_FLOOR_SUBJECT, _FLOOR_TEXTURE)
+    sweep = [photo_camera(float(yaw), size=size) for yaw in np.linspace(-_SWEEP, _SWEEP, _SWEEP_FRAMES)]
+    drive = _drive(sweep, torch.zeros(len(sweep), len(arkit.NAMES)))
+    return measure_clip("floor: exact sweep", subject.head, drive, subject.video(drive))
 
 
 def _drive(cameras: Sequence[Camera], expressions: torch.Tensor) -> Drive:
