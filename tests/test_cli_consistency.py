@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from zero1toa.cli import main
+from zero1toa.evaluate import consistency_run
 from zero1toa.evaluate.ablation import render_drive
 from zero1toa.priors import Drive
 from zero1toa.priors.clip_files import write_clip
@@ -39,7 +40,9 @@ def test_clips_of_a_folder(debug_avatar, avatar_file, tmp_path, capsys):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"table.md", "consistency.json", "plot.png"}
 
 
-def test_an_avatar(avatar_file, tmp_path, capsys):
+def test_an_avatar(avatar_file, tmp_path, capsys, monkeypatch):
+    for name, value in (("_SWEEP_FRAMES", 3), ("_TALK_SECONDS", 0.12), ("_STEP_SHAPES", ("jawOpen",))):
+        monkeypatch.setattr(consistency_run, name, value)
     code, text, _ = run(capsys, avatar_file, "--size", 64, "-o", tmp_path / "out")
     assert code == 0 and all(f"| {name} |" in text for name in ("sweep", "talk", "small steps"))
 
