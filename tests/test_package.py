@@ -17,13 +17,16 @@ HEAVY = ("torch", "mediapipe", "numba", "llvmlite", "scipy", "skimage", "av", "P
 NEVER = ("cv2", "matplotlib", "jax", "tensorflow")
 
 PUBLIC_NAMES = {
+    "AnimateConfig",
     "Avatar",
     "Camera",
     "CreateConfig",
     "FitConfig",
+    "Motion",
     "Portrait",
     "Zero1toaError",
     "__version__",
+    "animate",
     "create",
     "fit",
     "load",

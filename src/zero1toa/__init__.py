@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from .animation import AnimateConfig as AnimateConfig
+    from .animation import animate as animate
     from .api import create as create
     from .api import fit as fit
     from .api import load as load
@@ -24,9 +26,12 @@ if TYPE_CHECKING:
     from .config import CreateConfig as CreateConfig
     from .config import FitConfig as FitConfig
     from .errors import Zero1toaError as Zero1toaError
+    from .motion import Motion as Motion
     from .portrait.portrait import Portrait as Portrait
 
 _HOMES = {
+    "animate": ".animation",
+    "AnimateConfig": ".animation",
     "create": ".api",
     "fit": ".api",
     "load": ".api",
@@ -34,6 +39,7 @@ _HOMES = {
     "Camera": ".camera",
     "CreateConfig": ".config",
     "FitConfig": ".config",
+    "Motion": ".motion",
     "Portrait": ".portrait.portrait",
     "Zero1toaError": ".errors",
 }

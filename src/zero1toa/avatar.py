@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from .camera import Camera
 from .errors import InputError
 from .heads import JOINTS, RiggedHead, arkit
 from .motion import Motion
+from .playback import Playback
 from .splats import Gaussians, rasterize, to_world
 
 Expression = Mapping[str, float] | Tensor | NDArray[np.floating]
@@ -81,15 +83,40 @@ class Avatar:
             background: as for `render`.
 
         Yields:
-            (H, W, 3) float32 sRGB in [0, 1]; (H, W, 4) with straight alpha when the background is None.
+            (H, W, 3) float32 sRGB in [0, 1], in steps of 1/255; (H, W, 4) with straight alpha when the background is
+            None.
         """
         camera = camera or self.front_camera()
-        for frame in range(len(motion)):
-            yield self.render(camera, motion.expression(frame), motion.pose(frame), background)
+        poses, batch = motion.poses, self.playback.batch
+        for first in range(0, len(motion), batch):
+            part = slice(first, first + batch)
+            views = [camera] * len(motion.weights[part])
+            for pixels in self.playback.draw(motion.weights[part], poses[part], views, background):
+                yield pixels.astype(np.float32) / 255
 
-    def front_camera(self, yaw: float = 0.0, pitch: float = 0.0, size: int = 512) -> Camera:
-        """A camera around the head, as far away as the photo's; degrees, positive yaw to the subject's left."""
-        return head_camera(self.head, self.photo_camera, yaw, pitch, size)
+    @cached_property
+    def playback(self) -> Playback:
+        """Draws frame after frame in 8 bits, several times as fast as `render`."""
+        return Playback(self.head, self.splats)
+
+    def front_camera(
+        self,
+        yaw: float = 0.0,
+        pitch: float = 0.0,
+        size: int | tuple[int, int] = 512,
+        zoom: float = 1.0,
+        distance: float | None = None,
+    ) -> Camera:
+        """A camera around the head, as far away as the photo's.
+
+        Args:
+            yaw: degrees to the subject's left.
+            pitch: degrees upwards.
+            size: pixels, of a square or (width, height).
+            zoom: focal length as a multiple of the photo's.
+            distance: metres; by default the photo's.
+        """
+        return head_camera(self.head, self.photo_camera, yaw, pitch, size, zoom, distance)
 
     def save(self, path: str | Path) -> None:
         """Writes the avatar as one GLB; an older file is replaced only when the new one is whole.
@@ -129,11 +156,19 @@ class Avatar:
         )
 
 
-def head_camera(head: RiggedHead, photo_camera: Camera, yaw: float, pitch: float, size: int) -> Camera:
-    """A camera around a head, as far away as the photo's; degrees, positive yaw to the subject's left."""
+def head_camera(
+    head: RiggedHead,
+    photo_camera: Camera,
+    yaw: float,
+    pitch: float,
+    size: int | tuple[int, int],
+    zoom: float = 1.0,
+    distance: float | None = None,
+) -> Camera:
+    """A camera around a head; see `Avatar.front_camera`."""
     middle = head.joints[JOINTS.index("head")].numpy() + [0.0, 0.0, 0.02]
-    fov = float(np.degrees(2 * np.arctan(photo_camera.height / 2 / photo_camera.fy)))
-    head_depth = float(photo_camera.to_camera(middle)[2])
+    fov = float(np.degrees(2 * np.arctan(photo_camera.height / 2 / photo_camera.fy / zoom)))
+    head_depth = float(photo_camera.to_camera(middle)[2]) if distance is None else distance
     return Camera.orbit(yaw, pitch, distance=head_depth, target=tuple(middle), fov=fov, size=size)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
+from .cli_consistency import consistency
 from .errors import InputError
 from .progress import Progress
 
@@ -71,4 +73,4 @@ def ablation(
             progress.say(f"Wrote {output}/: {', '.join(names)}")
 
 
-COMMANDS = {"ablation": ablation}
+COMMANDS: dict[str, Callable[..., None]] = {"ablation": ablation, "consistency": consistency}

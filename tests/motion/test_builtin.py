@@ -9,7 +9,7 @@ from zero1toa.motion import BUILTIN_NAMES, builtin
 
 
 def test_the_names():
-    assert BUILTIN_NAMES == ("idle", "talk", "smile", "expressions", "nod")
+    assert BUILTIN_NAMES == ("idle", "talk", "smile", "expressions", "turntable", "nod")
 
 
 @pytest.mark.parametrize("name", BUILTIN_NAMES)
@@ -19,11 +19,11 @@ def test_length_rate_and_seed(name):
     np.testing.assert_array_equal(motion.weights, builtin(name, 12.0, 25.0, seed=1).weights)
     assert len(builtin(name)) > 60
     if name != "expressions":
-        assert (motion.poses != builtin(name, 12.0, 25.0, seed=2).poses).any()
+        assert (motion.weights != builtin(name, 12.0, 25.0, seed=2).weights).any()
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
-    with pytest.raises(InputError, match=r"'dance'.*idle, talk, smile, expressions, nod"):
+    with pytest.raises(InputError, match=r"'dance'.*idle, talk, smile, expressions, turntable, nod"):
         builtin("dance")
 
 

@@ -84,5 +84,5 @@ def test_a_dataset_can_be_looked_at(tmp_path):
     dataset = Dataset([plan(), plan("real")])
     dataset.replace(1, Clip.of(dataset.plans[1], 3, video(), made_at=4))
     dataset.write_pictures(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip-001.png", "clips.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip-001", "clip-001.png", "clips.json"]
     assert json.loads((tmp_path / "clips.json").read_text())[0]["stage"] == "real"

@@ -94,3 +94,23 @@ def flicker(lifted: Lifted) -> float:
     weight = np.minimum(lifted.weight[1:], lifted.weight[:-1])
     squared = (np.diff(lifted.colors, axis=0) ** 2).mean(-1)
     return float(np.sqrt((weight * squared).sum() / weight.sum())) if weight.any() else float("nan")
+
+
+def frame_differences(lifted: Lifted) -> NDArray[np.float64]:
+    """(F - 1,) `flicker` of each frame and the next; NaN where they show no place in common."""
+    weight = np.minimum(lifted.weight[1:], lifted.weight[:-1])
+    squared = (np.diff(lifted.colors, axis=0) ** 2).mean(-1)
+    return _weighted_root(weight, squared)
+
+
+def frame_spread(lifted: Lifted) -> NDArray[np.float64]:
+    """(F,) root mean square distance of each frame from the mean of all; NaN where a frame shares no place."""
+    weight = lifted.weight * ((lifted.weight > 0).sum(0) > 1)
+    mean = (weight[..., None] * lifted.colors).sum(0) / np.maximum(weight.sum(0), 1e-9)[:, None]
+    return _weighted_root(weight, ((lifted.colors - mean) ** 2).mean(-1))
+
+
+def _weighted_root(weight: NDArray[np.float64], squared: NDArray[np.float64]) -> NDArray[np.float64]:
+    total = weight.sum(1)
+    sums = (weight * squared).sum(1)
+    return np.sqrt(np.divide(sums, total, out=np.full_like(total, np.nan), where=total > 0))

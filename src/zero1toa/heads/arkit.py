@@ -32,3 +32,7 @@ def mirrored(name: str) -> str:
 
 
 MIRROR: tuple[int, ...] = tuple(INDEX[mirrored(name)] for name in NAMES)
+
+GAZE_DEGREES = {"In": 30.0, "Out": 30.0, "Up": 20.0, "Down": 25.0}
+"""How far the eyeball turns at weight 1 of eyeLookIn and so on, degrees: the comfortable range of human gaze (the
+shapes that our head was made from turn it by only 10 to 15)."""

@@ -8,11 +8,8 @@ import torch
 from torch import Tensor
 
 from . import arkit
+from .arkit import GAZE_DEGREES as GAZE_DEGREES
 from .topology import JOINTS, PARENTS
-
-# How far the eyeball turns at weight 1, degrees. The comfortable range of human gaze; the source's own shapes turn the
-# eyeball by only 10 to 15 degrees.
-GAZE_DEGREES = {"In": 30.0, "Out": 30.0, "Up": 20.0, "Down": 25.0}
 
 _FIRST_EYE = JOINTS.index("eyeLeft")  # the right eye follows, nothing else does
 _JAW_OPEN = arkit.INDEX["jawOpen"]

@@ -1,8 +1,9 @@
-"""Motions by name, for `animate` and for trying an avatar. A turntable moves the camera and is none of them."""
+"""Motions by name, for `animate` and for trying an avatar."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,13 +12,13 @@ from zero1toa.heads import arkit
 
 from . import eyes, head_motion
 from .curves import Curve, ease, frame_times, pulse
-from .motion import Motion, check_fps
+from .gaze import gaze_angles, write_gaze_angles
+from .motion import LONGEST_SECONDS, Motion, check_fps
 from .sequences import NEAR_NEUTRAL_TURN, near_neutral
 from .shapes import Weights, settle, shape
 from .speech import phrase, speak
 
 _FPS = 30.0
-_LONGEST = 3600.0  # seconds; more is a slip of the keyboard
 
 _TALK_GAIN = 0.9
 _TALK_PHRASE, _TALK_PAUSE = (1.2, 2.8), (0.25, 0.7)  # seconds
@@ -30,7 +31,9 @@ _CALM_GAZE, _CALM_FIXATION = (0.16, 0.09), (0.5, 2.0)
 _SMILE = {"mouthSmile": 0.85, "cheekSquint": 0.55, "eyeSquint": 0.3, "mouthDimple": 0.2, "mouthUpperUp": 0.2,
           "mouthLowerDown": 0.15, "browInnerUp": 0.1}  # fmt: skip
 
-_NOD_HZ, _NOD_DEGREES, _NOD_TURN = 1.1, 9.0, 15.0  # a clear yes; degrees
+_NOD_HZ, _NOD_DEGREES, _NOD_TURN = 1.2, 13.0, 22.0  # a clear yes; degrees
+_NOD_UP = 0.2  # of a nod: before the first one the head goes up a little
+_GAZE_KEPT = 0.85  # share of a nod that the eyes take back, so that they stay with whom they look at
 
 _SECONDS_PER_SHAPE = 0.8
 _WITH_OPEN_JAW = {"mouthClose": 1.0, "tongueOut": 0.45}  # jawOpen: one corrects it, the other needs the way out
@@ -42,7 +45,8 @@ def builtin(name: str, seconds: float | None = None, fps: float = _FPS, seed: in
 
     Args:
         name: `idle` breathes, blinks and looks about; `talk` speaks; `smile` smiles once and stops; `expressions`
-            shows each of the 52 ARKit shapes once, in their order; `nod` says yes.
+            shows each of the 52 ARKit shapes once, in their order; `turntable` keeps the head still while it breathes
+            and blinks, for a camera that goes round it (`animate` moves it); `nod` says yes.
         seconds: length; by default what suits the motion.
         fps: frames a second.
         seed: the same seed gives the same motion.
@@ -55,13 +59,17 @@ def builtin(name: str, seconds: float | None = None, fps: float = _FPS, seed: in
     make, usual = _MAKERS[name]
     fps = check_fps(fps)
     seconds = usual if seconds is None else seconds
-    if not (np.isfinite(seconds) and 0 < seconds <= _LONGEST):
-        raise InputError(f"A built-in motion lasts more than 0 and at most {_LONGEST:.0f} s, not {seconds} s.")
+    if not (np.isfinite(seconds) and 0 < seconds <= LONGEST_SECONDS):
+        raise InputError(f"A built-in motion lasts more than 0 and at most {LONGEST_SECONDS:.0f} s, not {seconds} s.")
     return make(max(1, round(seconds * fps)), fps, np.random.default_rng(seed))
 
 
 def _idle(frames: int, fps: float, rng: np.random.Generator) -> Motion:
     return near_neutral(frames, fps, rng, speech=0.0)
+
+
+def _turntable(frames: int, fps: float, rng: np.random.Generator) -> Motion:
+    return near_neutral(frames, fps, rng, speech=0.0, head=False)
 
 
 def _talk(frames: int, fps: float, rng: np.random.Generator) -> Motion:
@@ -99,7 +107,18 @@ def _nod(frames: int, fps: float, rng: np.random.Generator) -> Motion:
     phase = np.clip((t - rest) / (seconds - 2 * rest), 0, 1)
     turns = np.zeros((frames, 3))
     turns[:, 0] = _NOD_DEGREES * (0.5 - 0.5 * np.cos(2 * np.pi * nods * phase)) * (1 - 0.4 * phase)
-    return _with_eyes(t, fps, np.zeros((frames, 52)), rng, turns + head_motion.breath(t, rng), _NOD_TURN)
+    turns[:, 0] -= _NOD_UP * _NOD_DEGREES * pulse(t, 0.0, 0.8 * rest, 0.1 * rest, rest)
+    motion = _with_eyes(t, fps, np.zeros((frames, 52)), rng, turns + head_motion.breath(t, rng), _NOD_TURN)
+    return _looking_ahead(motion)
+
+
+def _looking_ahead(motion: Motion) -> Motion:
+    """The motion with eyes that stay on their aim while the head nods (the vestibulo-ocular reflex)."""
+    angles = gaze_angles(motion.weights)
+    angles[..., 0] -= _GAZE_KEPT * head_motion.whole_turn(motion.neck, motion.head)[:, None, 0]
+    weights = motion.weights.astype(np.float64)
+    write_gaze_angles(weights, angles)
+    return replace(motion, weights=weights.astype(np.float32))
 
 
 def _expressions(frames: int, fps: float, rng: np.random.Generator) -> Motion:
@@ -139,6 +158,7 @@ _MAKERS: dict[str, tuple[Callable[[int, float, np.random.Generator], Motion], fl
     "talk": (_talk, 10.0),
     "smile": (_smile, 4.0),
     "expressions": (_expressions, _SECONDS_PER_SHAPE * len(arkit.NAMES)),
+    "turntable": (_turntable, 6.0),
     "nod": (_nod, 3.0),
 }
 

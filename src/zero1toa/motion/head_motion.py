@@ -11,7 +11,8 @@ from .shapes import Weights
 
 Turns = NDArray[np.float64]  # (F, 3) rotation vectors: x down, y to the subject's left, z tilt to the subject's right
 
-_NECK_SHARE = 0.4  # of a turn; the rest is in the head joint
+NECK_SHARE = 0.4
+"""Of a turn of the head; the rest is in the head joint."""
 _SWAY_HZ = (0.08, 0.45)  # of a head that is held still or talks
 _AXES = np.array([0.6, 1.0, 0.5])  # sway about each axis: people turn more than they tilt
 _BREATHS_HZ = (0.22, 0.30)  # about 15 breaths a minute
@@ -51,4 +52,18 @@ def with_head(weights: Weights, fps: float, degrees: Turns, limit: float) -> Mot
     size = np.linalg.norm(degrees, axis=1, keepdims=True)
     turns = np.radians(degrees * np.divide(limit * np.tanh(size / limit), size, out=np.ones_like(size), where=size > 0))
     turns = turns.astype(np.float32)
-    return Motion(fps, weights.astype(np.float32), head=turns * (1 - _NECK_SHARE), neck=turns * _NECK_SHARE)
+    return Motion(fps, weights.astype(np.float32), head=turns * (1 - NECK_SHARE), neck=turns * NECK_SHARE)
+
+
+def split_turn(turn: NDArray[np.floating]) -> tuple[Turns, Turns]:
+    """Neck and head (F, 3) that together make the rotation vectors `turn` (F, 3), radians: both about its axis."""
+    whole = np.asarray(turn, np.float64)
+    return whole * NECK_SHARE, whole * (1 - NECK_SHARE)
+
+
+def whole_turn(neck: NDArray[np.floating], head: NDArray[np.floating]) -> Turns:
+    """The rotation vectors (F, 3) that neck and head (F, 3) make together, radians."""
+    from scipy.spatial.transform import Rotation
+
+    both: Turns = (Rotation.from_rotvec(neck) * Rotation.from_rotvec(head)).as_rotvec()
+    return both

@@ -14,6 +14,9 @@ from zero1toa.heads import JOINTS, arkit
 Floats = NDArray[np.float32]
 
 _NECK, _HEAD, _EYES = JOINTS.index("neck"), JOINTS.index("head"), JOINTS.index("eyeLeft")
+LONGEST_SECONDS = 3600.0
+"""Of a motion that is read from a file or made by name; more is a slip, and would not fit in memory."""
+
 _ROUNDING = 1e-3  # a weight this far outside [0, 1] is a rounding error of whoever wrote it, not a mistake
 
 
@@ -74,6 +77,15 @@ class Motion:
         zero = np.zeros((len(weights) if weights.ndim else 0, 3), np.float32)
         return cls(fps, weights, zero, zero)
 
+    @classmethod
+    def of(
+        cls, fps: float, weights: ArrayLike, head: ArrayLike, neck: ArrayLike, eyes: ArrayLike | None = None
+    ) -> Motion:
+        """A motion from arrays of any kind of number; shapes as in the fields."""
+        turns = _numbers(head, "head rotations"), _numbers(neck, "neck rotations")
+        gaze = None if eyes is None else _numbers(eyes, "eyes rotations")
+        return cls(fps, _numbers(weights, "weights"), turns[0], turns[1], gaze)
+
     def __len__(self) -> int:
         """How many frames."""
         return len(self.weights)
@@ -109,7 +121,11 @@ class Motion:
         if fps == self.fps:
             return self
         frames = max(1, round(self.seconds * fps))
-        at = np.minimum(np.arange(frames) * (self.fps / fps), len(self) - 1)
+        return self.at(np.arange(frames) * (self.fps / fps), fps)
+
+    def at(self, frames: ArrayLike, fps: float) -> Motion:
+        """The motion at fractional frames (K,), shown at `fps`; beyond the ends it stands still."""
+        at = np.asarray(frames, np.float64).clip(0, len(self) - 1)
         below = np.minimum(at.astype(int), max(len(self) - 2, 0))
         share = (at - below)[:, None]
         above = np.minimum(below + 1, len(self) - 1)
@@ -196,6 +212,11 @@ class Motion:
         from .store import load_npz
 
         return load_npz(path)
+
+
+def too_long(source: str) -> InputError:
+    """The error about a motion that is longer than `LONGEST_SECONDS`."""
+    return InputError(f"{source} is longer than {LONGEST_SECONDS / 3600:.0f} h; cut it before.")
 
 
 def check_fps(fps: float) -> float:

@@ -154,10 +154,16 @@ class Dataset:
                 path.unlink(missing_ok=True)
 
     def write_pictures(self, folder: Path) -> None:
-        """Writes the dataset to look at: a strip of frames over grey for each clip, and `clips.json`."""
+        """Writes the dataset to look at and to measure: for each clip a strip of frames over grey, and a folder of its
+        frames with `cameras.json`; and `clips.json`."""
         from ..media import write_png
+        from ..priors.clip_files import write_clip
 
         for number in self.numbers:
+            clip = self._clips[number]
+            frames = folder / f"clip-{number:03d}"
+            frames.mkdir(exist_ok=True)
+            write_clip(frames, clip.plan.drive(clip.opened), clip.video)
             strip = self._clips[number].video.over(0.5).permute(2, 0, 3, 1)  # (H, F, W, 3)
             write_png(folder / f"clip-{number:03d}.png", strip.flatten(1, 2).numpy())
         text = [{**entry, "stage": self.plans[entry["number"]].stage} for entry in self.index()]

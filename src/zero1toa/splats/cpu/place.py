@@ -74,6 +74,32 @@ def place(
 
 
 @kernel
+def follow(
+    frames: Floats,  # (T, FRAME)
+    triangle: Integers,  # (N,) each at least 0 and less than T
+    means: Floats,  # (N, 3)
+    quats: Floats,  # (N, 4) of length 1
+    scales: Floats,  # (N, 3) in units of the triangle's scale
+    world_means: Floats,  # (N, 3) out
+    world_quats: Floats,  # (N, 4) out
+    world_scales: Floats,  # (N, 3) out
+) -> None:
+    """`place` for frame after frame: all on one thread, and what does not change is not computed again."""
+    for i in range(means.shape[0]):
+        frame = frames[triangle[i]]
+        scale = frame[SCALE]
+        w, x, y, z = frame[QUAT], frame[QUAT + 1], frame[QUAT + 2], frame[QUAT + 3]
+        px, py, pz = _rotated(w, x, y, z, means[i, 0], means[i, 1], means[i, 2])
+        world_means[i, 0] = scale * px + frame[ORIGIN]
+        world_means[i, 1] = scale * py + frame[ORIGIN + 1]
+        world_means[i, 2] = scale * pz + frame[ORIGIN + 2]
+        qw, qx, qy, qz = _product(w, x, y, z, quats[i, 0], quats[i, 1], quats[i, 2], quats[i, 3])
+        world_quats[i, 0], world_quats[i, 1], world_quats[i, 2], world_quats[i, 3] = qw, qx, qy, qz
+        for axis in range(3):
+            world_scales[i, axis] = scale * scales[i, axis]
+
+
+@kernel
 def place_backward(
     turn: NDArray[np.int32],  # see `threads.run`; pieces of PIECE Gaussians
     frames: Floats,  # (T, FRAME)
