@@ -19,7 +19,7 @@ _BLINK_SECONDS: Final = 0.5
 _SHUT: Final = 0.97  # weight of a typical blink's deepest frame
 _MOST_LID_GAIN: Final = 1.6
 _LEAST_LID_GAIN: Final = 0.8
-_FEWEST_BLINKS: Final = 2
+_FEWEST_BLINKS: Final = 1
 
 _GAZE: Final = np.array(["eyeLook" in name for name in arkit.NAMES])
 _LIDS: Final = np.array([name.startswith(("eyeBlink", "eyeWide")) for name in arkit.NAMES])

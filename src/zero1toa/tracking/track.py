@@ -137,10 +137,12 @@ def _identify(
         quality = confidence[chosen] * front
         keys = calibrate.calm_frames(expressions, quality)
         keys = keys[np.unique(np.linspace(0, len(keys) - 1, min(_KEYFRAMES, len(keys))).round().astype(int))]
-        person = solve_person(head, landmarks[chosen[keys]], expressions[keys], pinhole, config, quality[keys])
+        # The rest is what the calm frames have in common: what they all show belongs to the person.
+        moved = expressions[keys] - np.average(expressions[keys], 0, weights=quality[keys])
+        person = solve_person(head, landmarks[chosen[keys]], moved, pinhole, config, quality[keys])
         offsets, poses = movements(person, landmarks, pinhole)
         weights = load_reader()(offsets, poses.rotation[:, 2, :2])
-        chosen, expressions = np.arange(len(landmarks)), weights.clip(0, 1)
+        chosen, expressions = np.arange(len(landmarks)), weights
         front = 1 / (1 + (poses.rotation[:, 2, :2] ** 2).sum(1) / _TURNED**2)
     assert person is not None
     del mean
@@ -180,7 +182,7 @@ def _finish(
     lids = [arkit.INDEX["eyeBlinkLeft"], arkit.INDEX["eyeBlinkRight"]]
     weights[:, lids] *= calibrate.lid_gains(weights, fps)
     weights = calibrate.valid(weights)
-    points, poses, errors = _place(person, followed, found, weights, rest, pinhole)
+    poses, errors = _place(person, followed, found, weights, pinhole)
     usable = errors < _UNEXPLAINED * np.median(errors)
     confidence = trust / (1 + np.maximum(errors / np.median(errors) - 1, 0) ** 2)
     usable &= confidence > _LEAST_CONFIDENCE
@@ -198,8 +200,8 @@ def _mean_rotation(rotation: Array) -> Array:
 
 
 def _place(
-    person: Person, followed: Followed, found: NDArray[np.int64], weights: Array, rest: Array, pinhole: Pinhole
-) -> tuple[Array, Poses, Array]:
+    person: Person, followed: Followed, found: NDArray[np.int64], weights: Array, pinhole: Pinhole
+) -> tuple[Poses, Array]:
     """Landmarks of the moving head (F, 478, 3), its poses and its distances (F,) from the measured landmarks."""
     moved = np.tensordot(weights, person.model.expression, 1)
     points = person.rest + moved
@@ -212,7 +214,7 @@ def _place(
     local = np.einsum("fab,fvb->fva", joined.rotation, points) + joined.translation[:, None]
     projected = pinhole.focal * local[..., :2] / local[..., 2:] + [pinhole.cx, pinhole.cy]
     scale = _NOMINAL_WIDTH / followed.width[found]
-    return points, joined, np.linalg.norm(projected - landmarks, axis=-1).mean(1) * scale
+    return joined, np.linalg.norm(projected - landmarks, axis=-1).mean(1) * scale
 
 
 def _assemble(head, name, source, followed, found, person, rest, curves, state, confidence, errors, pinhole):  # type: ignore[no-untyped-def]
