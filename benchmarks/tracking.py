@@ -115,9 +115,8 @@ def table(performances: list[Performance]) -> list[str]:
         each = [correlation(x[:, index], y[:, index]) for x, y in zip(tracked, truth, strict=True)]
         gain = float((a * b).sum() / max((b * b).sum(), 1e-9))
         idle = float(a[b <= 0].mean()) if (b <= 0).any() else float("nan")
-        lines.append(
-            f"| {name} | {correlation(a, b):.2f} | {np.nanmean(each):.2f} | {np.nanmin(each):.2f} | {gain:.2f} | {idle:.3f} |"
-        )
+        figures = f"{correlation(a, b):.2f} | {np.nanmean(each):.2f} | {np.nanmin(each):.2f} | {gain:.2f} | {idle:.3f}"
+        lines.append(f"| {name} | {figures} |")
     head = ["| movement | correlation | within a person | worst person | gain | at rest |", "|---|---|---|---|---|---|"]
     return [*head, *lines[: len(GROUPS)], "", *head, *lines[len(GROUPS) :]]
 

@@ -78,7 +78,7 @@ def draw_person(seed: int, index: int) -> tuple[NDArray, NDArray, NDArray] | Non
     weights[REST:] = draw_weights(MOVING, seed, rng)
     fov = rng.uniform(15, 45)
     distance = rng.uniform(0.15, 0.21) / np.tan(np.radians(fov / 2))
-    cameras = [_camera(rng, fov, distance) for _ in range(count)]
+    cameras = [random_camera(rng, fov, distance) for _ in range(count)]
     render = (_textured if index % 2 else _plain)(seed, index, rng)
     vertices, images = render(weights, cameras)
     true = project_landmarks(vertices, load_head().topology, cameras)
@@ -107,7 +107,8 @@ def read_as_tracked(image: NDArray, around: NDArray[np.float64]) -> NDArray[np.f
     return np.mean([reading.landmarks[:, :2] for reading in readings], axis=0)
 
 
-def _camera(rng: np.random.Generator, fov: float, distance: float) -> Camera:
+def random_camera(rng: np.random.Generator, fov: float, distance: float) -> Camera:
+    """Any view from near the front, with a vertical field of view in degrees and a distance in metres."""
     yaw, pitch, roll = rng.normal(0, [14, 8, 5])
     target = tuple(rng.normal(0, 0.012, 3) + [0, -0.01, 0])
     camera = Camera.orbit(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..heads.facemesh import NUM_LANDMARKS
 from ..portrait.detect import MIN_PRESENCE, Detection, detect_faces
 from ..portrait.landmarks import NUM_MESH
 from ..portrait.patches import PatchReader, Pyramid, patch_of_landmarks
+from ..portrait.solver import Array
+from .frames import Frame
 
 _REGION: Final = 2.2  # side of the part of a frame that is looked at, in sides of the landmark network's patch
 _CENTERED: Final = 0.06  # of the patch's side: a face farther from its middle is read again
@@ -31,6 +35,17 @@ class Reading(NamedTuple):
     landmarks: NDArray[np.float64]  # (478, 2) px
     confidence: float  # in [0, 1]: presence times the agreement of the readings
     width: float  # px, of the face
+
+
+class Followed(NamedTuple):
+    """Landmarks of all frames; those without a face hold NaN."""
+
+    landmarks: Array  # (F, 478, 2) px
+    confidence: Array  # (F,)
+    width: Array  # (F,) px
+    segments: NDArray[np.int64]  # (F,)
+    times: Array  # (F,) seconds
+    most_faces: int
 
 
 class FaceFollower:
@@ -114,6 +129,28 @@ class FaceFollower:
         now = np.asarray(coarse.resize(_THUMBNAIL, Image.Resampling.BOX), np.float32)
         before, self._thumbnail = self._thumbnail, now
         return before is not None and float(np.abs(now - before).mean()) > _CUT
+
+
+def follow(frames: Iterable[Frame], advance: Callable[[int], None] = lambda steps: None) -> Followed:
+    """One face through all frames; `advance` is told of every frame."""
+    follower = FaceFollower()
+    landmarks, confidence, width, segments, times = [], [], [], [], []
+    last: Frame | None = None
+    reading: Reading | None = None
+    for frame in frames:
+        if frame is not last:  # a hole in the video repeats the frame before
+            reading = follower.read(frame.image)
+        last = frame
+        landmarks.append(np.full((NUM_LANDMARKS, 2), np.nan) if reading is None else reading.landmarks)
+        confidence.append(0.0 if reading is None else reading.confidence)
+        width.append(np.nan if reading is None else reading.width)
+        segments.append(-1 if reading is None else follower.segment)
+        times.append(frame.time)
+        advance(1)
+    return Followed(
+        np.array(landmarks, np.float64), np.array(confidence), np.array(width), np.array(segments), np.array(times),
+        follower.most_faces,
+    )  # fmt: skip
 
 
 def _region_reader(

@@ -17,6 +17,7 @@ from ..portrait.solver import Array, LandmarkModel, Pinhole, landmark_weights
 from .alignment import Poses, _pose_rows, align, frontal, rigid_weights, unbiased
 
 _ROUNDS: Final = 5
+_BATCH: Final = 256  # frames aligned at once
 # The detector's errors on one person are alike in all frames: many frames say little more than a few.
 _INDEPENDENT_FRAMES: Final = 4.0
 _IDENTITY_SIGMA: Final = 1.0  # standard deviations of an identity coefficient, on top of `FitConfig.identity_weight`
@@ -107,3 +108,14 @@ def _marginal(
 def _pixels_per_metre(config: FitConfig) -> float:
     """Of a portrait crop of 512 px whose face is 223 px tall, as `portrait.crop` makes it."""
     return 223.0 / 0.164  # the mean head's landmarks span 0.164 m from forehead to chin
+
+
+def movements(person: Person, landmarks: Array, pinhole: Pinhole) -> tuple[Array, Poses]:
+    """Offsets (F, 478, 2) from the person's rest in cm, seen from the front, and the poses they were seen in."""
+    bias, sliding = load_bias(), sliding_landmarks(person.model)
+    poses, offsets = [], []
+    for first in range(0, len(landmarks), _BATCH):
+        part = landmarks[first : first + _BATCH]
+        poses.append(align(person.rest, part, pinhole, person.rigid))
+        offsets.append(frontal(person.rest, part, pinhole, poses[-1], bias, sliding))
+    return np.concatenate(offsets), Poses(*(np.concatenate(p) for p in zip(*poses, strict=True)))

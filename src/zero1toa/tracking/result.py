@@ -40,7 +40,7 @@ class Tracking:
     head: str
     """Name of the head model."""
     rest_expression: NDArray[np.float64]
-    """(52,) ARKit weights, about, of the person's face at rest: subtracted from every frame of the motion."""
+    """(52,) what was read in the calmest frames, nearly 0: subtracted from every frame of the motion."""
     cameras: tuple[Camera, ...]
     """F cameras, torso axes (the head model's world) to px of the video: the same lens and the same rotation in all.
     `cameras[i].project` of the head posed by `motion.expression(i)` and `motion.pose(i)` lies on the face of frame
