@@ -68,10 +68,11 @@ def lessons(people: People, rest: int = REST) -> Lessons:
         mine = people.person == number
         weights = people.weights[mine].astype(np.float64)
         seen = []
-        for landmarks in (people.read[mine].astype(np.float64), people.true[mine].astype(np.float64)):
+        for source in (people.true,) if people.read is people.true else (people.read, people.true):
+            landmarks = source[mine].astype(np.float64)
             person = solve_person(head, landmarks[:rest], weights[:rest], pinhole, config, np.ones(rest))
             seen.append(movements(person, landmarks[rest:], pinhole))
-        (read, poses), (clean, _) = seen
+        (read, poses), (clean, _) = seen[0], seen[-1]
         rows.append((read, clean, poses.rotation[:, 2, :2], weights[rest:], np.full(len(read), number)))
     read, clean, view, truth, person_of = (np.concatenate(column) for column in zip(*rows, strict=True))
     return Lessons(*(a.astype(np.float32) for a in (read, clean, view, truth)), person_of)
@@ -92,7 +93,8 @@ def projected(count: int, frames: int, seed: int) -> Lessons:
         cameras = [random_camera(rng, fov, distance) for _ in weights]
         true = project_landmarks(vertices, head.topology, cameras)[..., :2].astype(np.float32)
         people.append(People(np.full(len(true), number), weights.astype(np.float32), true, true))
-    return lessons(People(*(np.concatenate(part) for part in zip(*people, strict=True))))
+    person, weights, true, _ = (np.concatenate(part) for part in zip(*people, strict=True))
+    return lessons(People(person, weights, true, true))
 
 
 class Detector:

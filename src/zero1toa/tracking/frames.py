@@ -21,6 +21,7 @@ MIN_SIDE: Final = 64  # px, shorter side
 MAX_SIDE: Final = 8192  # px, longer side; as far as H.264 goes
 _HIGHEST_FPS: Final = 240.0  # a header that says more is broken or counts fields or ticks
 _LONGEST_HOLE: Final = 10.0  # seconds without a frame that are filled with the frame before
+_EARLY: Final = 0.25  # of a frame by which one may come too early for its place: times are rounded in files
 _SUFFIXES: Final = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 _DAMAGED: Final = (OSError, SyntaxError, ValueError, UnidentifiedImageError)
 
@@ -90,7 +91,7 @@ class FrameSource:
         for frame in self._picture_frames() if self._pictures is not None else self._decoded():
             if self._end is not None and frame.time >= self._end - 1e-6:
                 break
-            slot = round((frame.time - self._start) * fps)
+            slot = int(np.floor((frame.time - self._start) * fps + _EARLY))
             if slot < count:
                 continue
             if last is not None:

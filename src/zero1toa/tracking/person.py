@@ -94,7 +94,7 @@ def _marginal(
     local = turned + translation
     residual = pinhole.project(local) - target
     rows = _pose_rows(turned[None], local[None], pinhole.focal)[0]  # (478, 2, 6)
-    shape = np.einsum("via,ab,kvb->vik", rows[..., 3:], rotation, basis)
+    shape = rows[..., 3:] @ rotation @ basis.transpose(1, 2, 0)  # (478, 2, I)
     unit = 1 / (pinhole.focal / translation[2]) * _pixels_per_metre(config)
     error = np.linalg.norm(residual, axis=1) * unit
     scale = weights * unit**2 / config.landmark_sigma**2 / (1 + (error / config.robust_scale) ** 2) ** 2
