@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from ..portrait.expression_prior import frontal_features, load_regressor
 from ..portrait.landmark_model import landmark_model
 from ..portrait.landmarks import mirrored
 from ..portrait.solver import Array, Pinhole
-from . import calibrate, people
+from . import calibrate, lips, people
 from .follow import Followed
 from .person import Person, movements, solve_person
 from .reader import load_reader
@@ -21,6 +21,14 @@ _CANDIDATES: Final = 120  # frames spread over the video among which those that 
 _KEYFRAMES: Final = 24
 _ROUNDS: Final = 2  # who it is and what the face does, in turn
 _TURNED: Final = 0.5  # sine of the angle from the front at which a frame counts half for the identity
+
+
+class Identified(NamedTuple):
+    """A person in F frames."""
+
+    person: Person
+    weights: Array  # (F, 52) ARKit weights as read: neither smooth nor clipped
+    opening: Array  # (F,) cm by which the lips are farther apart than at rest
 
 
 def one_person(head: HeadModel, followed: Followed, pinhole: Pinhole, config: FitConfig) -> tuple[Followed, list[str]]:
@@ -33,7 +41,7 @@ def one_person(head: HeadModel, followed: Followed, pinhole: Pinhole, config: Fi
         return followed, warnings
     main = people.longest_segment(segments, followed.width)
     mine = people.some_frames(segments, main)
-    person, _ = identify(head, followed.landmarks[mine], followed.confidence[mine], pinhole, config)
+    person = identify(head, followed.landmarks[mine], followed.confidence[mine], pinhole, config).person
     kept = segments.copy()
     for number in np.unique(segments[segments >= 0]):
         frames = people.some_frames(segments, number)
@@ -46,10 +54,16 @@ def one_person(head: HeadModel, followed: Followed, pinhole: Pinhole, config: Fi
     return followed._replace(segments=kept), warnings
 
 
-def identify(
-    head: HeadModel, landmarks: Array, confidence: Array, pinhole: Pinhole, config: FitConfig
-) -> tuple[Person, Array]:
-    """Who it is, and the ARKit weights (F, 52) of every frame, neither smooth nor clipped."""
+def identify(head: HeadModel, landmarks: Array, confidence: Array, pinhole: Pinhole, config: FitConfig) -> Identified:
+    """Who is seen in frames, and what the face does in them.
+
+    Args:
+        head: the model.
+        landmarks: (F, 478, 2) px.
+        confidence: (F,) in [0, 1].
+        pinhole: of the video.
+        config: weights of the fit.
+    """
     candidates = np.unique(np.linspace(0, len(landmarks) - 1, min(_CANDIDATES, len(landmarks))).round().astype(int))
     guess = _first_guess(head, landmarks[candidates], pinhole, config)
     weights = np.zeros((len(landmarks), len(arkit.NAMES)))
@@ -68,7 +82,7 @@ def identify(
         chosen, expressions = np.arange(len(landmarks)), weights
         front = 1 / (1 + (poses.rotation[:, 2, :2] ** 2).sum(1) / _TURNED**2)
     assert person is not None
-    return person, weights
+    return Identified(person, weights, lips.opening(offsets))
 
 
 def _first_guess(head: HeadModel, landmarks: Array, pinhole: Pinhole, config: FitConfig) -> Array:

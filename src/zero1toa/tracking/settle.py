@@ -10,15 +10,19 @@ from scipy.spatial.transform import Rotation
 
 from ..heads import arkit
 from ..portrait.solver import Array, Pinhole
-from . import calibrate, smooth
+from . import calibrate, lips, smooth
 from .alignment import Poses, align
 from .fill import Curves
 from .follow import Followed
+from .identify import Identified
 from .person import Person
 
 _NOMINAL_SIDE: Final = 225.0  # px of the longer side of a face; errors are given at this size
 _BATCH: Final = 256  # frames aligned at once
-_UNEXPLAINED: Final = 2.5  # times the video's median error: something covers the face
+# Errors from which on something covers the face: in times the video's median, and px. Strong expressions reach 5 to 6 px
+# (made-up persons), a covered face 12 (a square before the talking man's).
+_UNEXPLAINED: Final = (2.5, 7.0)
+_ORDINARY: Final = (2.0, 4.0)  # and those up to which confidence is not lowered
 _LEAST_CONFIDENCE: Final = 0.15  # below, a frame counts as lost
 _LIDS: Final = (arkit.INDEX["eyeBlinkLeft"], arkit.INDEX["eyeBlinkRight"])
 
@@ -39,27 +43,28 @@ class Settled(NamedTuple):
         return Curves(self.weights[self.usable], self.rotation[self.usable], self.translation[self.usable])
 
 
-def settle(
-    person: Person, weights: Array, followed: Followed, found: NDArray[np.int64], fps: float, pinhole: Pinhole
-) -> Settled:
+def settle(seen: Identified, followed: Followed, found: NDArray[np.int64], fps: float, pinhole: Pinhole) -> Settled:
     """Smooth weights and poses of the frames with a face, and how far they are to be trusted.
 
     Args:
-        person: who it is.
-        weights: (K, 52) as read.
+        seen: who it is and what was read in the K frames.
         followed: all frames.
         found: (K,) indices of those with a face.
         fps: frames a second.
         pinhole: of the video.
     """
     segments, trust = followed.segments[found], followed.confidence[found]
-    rest = calibrate.rest_level(weights, trust)
-    weights = smooth.smooth_face(weights - rest, segments, fps, trust)
+    person, rest = seen.person, calibrate.rest_level(seen.weights, trust)
+    weights = smooth.smooth_face(seen.weights - rest, segments, fps, trust)
+    opening = smooth.smooth(seen.opening[:, None], segments, fps, smooth.FAST_SECONDS, trust)[:, 0]
+    weights = lips.close_lips(calibrate.valid(weights), opening, person.model)
     weights[:, _LIDS] *= calibrate.lid_gains(weights, fps)
     weights = calibrate.valid(calibrate.gaze_through_blinks(weights, segments))
     poses, errors = _place(person, followed, found, weights, pinhole)
-    confidence = trust / (1 + np.maximum(errors / np.median(errors) - 1, 0) ** 2)
-    usable = (errors < _UNEXPLAINED * np.median(errors)) & (confidence > _LEAST_CONFIDENCE)
+    typical = float(np.median(errors))
+    ordinary, unexplained = (max(times * typical, px) for times, px in (_ORDINARY, _UNEXPLAINED))
+    confidence = trust / (1 + np.maximum(errors / ordinary - 1, 0) ** 2)
+    usable = (errors < unexplained) & (confidence > _LEAST_CONFIDENCE)
     if not usable.any():
         usable[:] = True  # nothing is sure, and nothing is better than the rest
     middle = mean_rotation(poses.rotation)

@@ -63,11 +63,11 @@ def track_video(
         followed, warnings = one_person(model, followed, pinhole, config)
         found = np.flatnonzero(followed.segments >= 0)
         landmarks, confidence = followed.landmarks[found], followed.confidence[found]
-        person, weights = identify(model, landmarks, confidence, pinhole, config)
+        seen = identify(model, landmarks, confidence, pinhole, config)
     with progress.stage("making it smooth"):
-        settled = settle(person, weights, followed, found, source.info.fps, pinhole)
+        settled = settle(seen, followed, found, source.info.fps, pinhole)
         curves, state = fill(len(followed.times), found[settled.usable], settled.known(), source.info.fps)
-        tracking = assemble(model, source.info, followed, found, person, settled, curves, state, pinhole)
+        tracking = assemble(model, source.info, followed, found, seen.person, settled, curves, state, pinhole)
     warnings += _cautions(tracking)
     return replace(tracking, warnings=tuple(warnings), seconds=time.perf_counter() - began)
 
