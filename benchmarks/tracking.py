@@ -128,7 +128,7 @@ def pose_errors(performance: Performance) -> tuple[float, float]:
     return float(np.degrees(difference.magnitude()).mean()), float(np.degrees(still.magnitude()).mean())
 
 
-def main(persons: int = 6, seconds: float = 12.0, seed: int = TEST_SEED, folder: Path | None = None) -> None:
+def main(persons: int = 5, seconds: float = 8.0, seed: int = TEST_SEED, folder: Path | None = None) -> None:
     """Prints the tables as Markdown.
 
     Args:

@@ -15,6 +15,7 @@ from ..portrait.landmarks import NUM_MESH
 from ..portrait.patches import PatchReader, Pyramid, patch_of_landmarks
 from ..portrait.solver import Array
 from .frames import Frame
+from .people import face_look, others_removed
 
 _REGION: Final = 2.2  # side of the part of a frame that is looked at, in sides of the landmark network's patch
 _CENTERED: Final = 0.06  # of the patch's side: a face farther from its middle is read again
@@ -26,6 +27,7 @@ _CUT: Final = 24.0
 _NEAR: Final = 1.0  # widths of the face that it may have moved while it was lost, before another face is preferred
 _DISAGREEMENT: Final = 6.0  # px at a face width of 225 between the two readings at which confidence has fallen to half
 _NOMINAL_WIDTH: Final = 225.0
+_LOOK_EVERY: Final = 8  # frames between two looks at who it is
 _SMALLEST: Final = 32.0  # px between the extremes of a face; smaller ones tell nothing
 
 
@@ -45,7 +47,7 @@ class Followed(NamedTuple):
     width: Array  # (F,) px
     segments: NDArray[np.int64]  # (F,)
     times: Array  # (F,) seconds
-    most_faces: int
+    warnings: tuple[str, ...]  # sentences
 
 
 class FaceFollower:
@@ -57,6 +59,8 @@ class FaceFollower:
     def __init__(self) -> None:
         self.segment = -1  # counts the runs of frames in which the face was followed without a break
         self.searches = 0
+        self.looks: list[NDArray[np.float32]] = []  # of each segment: the sum of some of its frames
+        self._read_in_segment = 0
         self.most_faces = 0  # most faces seen at once when searching
         self._last: NDArray[np.float64] | None = None  # (478, 3) where the face was
         self._following = False
@@ -71,6 +75,7 @@ class FaceFollower:
             assert self._last is not None
             found = self._follow(image, self._last)
             if found is not None:
+                self._remember(image)
                 return found
         self._following = False
         start = self._search(image)
@@ -79,6 +84,8 @@ class FaceFollower:
         found = self._follow(image, start)
         if found is not None:
             self.segment += 1
+            self._read_in_segment = 0
+            self._remember(image)
         return found
 
     def _follow(self, image: NDArray[np.uint8], around: NDArray[np.float64]) -> Reading | None:
@@ -105,6 +112,17 @@ class FaceFollower:
         landmarks = _shifted(landmarks, corner)
         self._last, self._following = landmarks, True
         return Reading(landmarks[:, :2], presence / (1 + (apart / _DISAGREEMENT) ** 2), width)
+
+    def _remember(self, image: NDArray[np.uint8]) -> None:
+        """Takes a look at the face now and then."""
+        assert self._last is not None
+        if self._read_in_segment % _LOOK_EVERY == 0:
+            look = face_look(image, patch_of_landmarks(self._last))
+            if self._read_in_segment == 0:
+                self.looks.append(look)
+            else:
+                self.looks[-1] = self.looks[-1] + look
+        self._read_in_segment += 1
 
     def _search(self, image: NDArray[np.uint8]) -> NDArray[np.float64] | None:
         """Landmarks (478, 3) of the largest face, or of the one that was followed if it is still about there."""
@@ -147,10 +165,17 @@ def follow(frames: Iterable[Frame], advance: Callable[[int], None] = lambda step
         segments.append(-1 if reading is None else follower.segment)
         times.append(frame.time)
         advance(1)
+    who, warnings = np.array(segments), []
+    if follower.most_faces > 1:
+        warnings.append(f"Up to {follower.most_faces} faces were seen at once; one person is followed.")
+    if follower.segment > 0:
+        who, others = others_removed(who, np.nan_to_num(width), follower.looks)
+        if others:
+            count = int(np.isin(segments, others).sum())
+            warnings.append(f"{count} frames show another person; they count as frames without a face.")
     return Followed(
-        np.array(landmarks, np.float64), np.array(confidence), np.array(width), np.array(segments), np.array(times),
-        follower.most_faces,
-    )  # fmt: skip
+        np.array(landmarks, np.float64), np.array(confidence), np.array(width), who, np.array(times), tuple(warnings)
+    )
 
 
 def _region_reader(

@@ -12,8 +12,7 @@ from ..portrait.expression_prior import frontal_features, load_regressor
 from ..portrait.landmark_model import landmark_model
 from ..portrait.landmarks import mirrored
 from ..portrait.solver import Array, Pinhole
-from . import calibrate, lips, people
-from .follow import Followed
+from . import calibrate, lips
 from .person import Person, movements, solve_person
 from .reader import load_reader
 
@@ -29,29 +28,6 @@ class Identified(NamedTuple):
     person: Person
     weights: Array  # (F, 52) ARKit weights as read: neither smooth nor clipped
     opening: Array  # (F,) cm by which the lips are farther apart than at rest
-
-
-def one_person(head: HeadModel, followed: Followed, pinhole: Pinhole, config: FitConfig) -> tuple[Followed, list[str]]:
-    """Without the segments that show somebody else, and sentences about them."""
-    segments = followed.segments
-    warnings = []
-    if followed.most_faces > 1:
-        warnings.append(f"Up to {followed.most_faces} faces were seen at once; one of them is followed.")
-    if len(np.unique(segments[segments >= 0])) < 2:
-        return followed, warnings
-    main = people.longest_segment(segments, followed.width)
-    mine = people.some_frames(segments, main)
-    person = identify(head, followed.landmarks[mine], followed.confidence[mine], pinhole, config).person
-    kept = segments.copy()
-    for number in np.unique(segments[segments >= 0]):
-        frames = people.some_frames(segments, number)
-        offsets, poses = movements(person, followed.landmarks[frames], pinhole)
-        if number != main and people.strangeness(person, offsets, poses.rotation[:, 2, :2]) > people.SAME_PERSON:
-            kept[segments == number] = -1
-    others = int(((segments >= 0) & (kept < 0)).sum())
-    if others:
-        warnings.append(f"{others} frames show another person; they count as frames without a face.")
-    return followed._replace(segments=kept), warnings
 
 
 def identify(head: HeadModel, landmarks: Array, confidence: Array, pinhole: Pinhole, config: FitConfig) -> Identified:

@@ -19,8 +19,8 @@ from .person import Person
 
 _NOMINAL_SIDE: Final = 225.0  # px of the longer side of a face; errors are given at this size
 _BATCH: Final = 256  # frames aligned at once
-# Errors from which on something covers the face: in times the video's median, and px. Strong expressions reach 5 to 6 px
-# (made-up persons), a covered face 12 (a square before the talking man's).
+# Errors from which on something covers the face: in times the video's median, and px. Strong expressions reach 5 to
+# 6 px (made-up persons), a covered face 12 (a square before a real one).
 _UNEXPLAINED: Final = (2.5, 7.0)
 _ORDINARY: Final = (2.0, 4.0)  # and those up to which confidence is not lowered
 _LEAST_CONFIDENCE: Final = 0.15  # below, a frame counts as lost

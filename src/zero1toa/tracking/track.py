@@ -18,7 +18,7 @@ from .assemble import assemble
 from .fill import fill
 from .follow import follow
 from .frames import FrameSource
-from .identify import identify, one_person
+from .identify import identify
 from .result import FILLED, LOST, TRACKED, Tracking
 from .settle import settle
 
@@ -60,16 +60,14 @@ def track_video(
     config = FitConfig()
     pinhole = video_pinhole(followed.width[found], source.info.size, config.fov)
     with progress.stage("finding out who it is"):
-        followed, warnings = one_person(model, followed, pinhole, config)
-        found = np.flatnonzero(followed.segments >= 0)
         landmarks, confidence = followed.landmarks[found], followed.confidence[found]
         seen = identify(model, landmarks, confidence, pinhole, config)
     with progress.stage("making it smooth"):
         settled = settle(seen, followed, found, source.info.fps, pinhole)
         curves, state = fill(len(followed.times), found[settled.usable], settled.known(), source.info.fps)
         tracking = assemble(model, source.info, followed, found, seen.person, settled, curves, state, pinhole)
-    warnings += _cautions(tracking)
-    return replace(tracking, warnings=tuple(warnings), seconds=time.perf_counter() - began)
+    warnings = (*followed.warnings, *_cautions(tracking))
+    return replace(tracking, warnings=warnings, seconds=time.perf_counter() - began)
 
 
 def video_pinhole(widths: Array, size: tuple[int, int], fov: float) -> Pinhole:
