@@ -53,14 +53,19 @@ class Lessons(NamedTuple):
 
     def of(self, rows: NDArray[np.bool_]) -> Lessons:
         """Some of them."""
-        return Lessons(*(part[rows] for part in self))
+        return Lessons(self.offsets[rows], self.clean[rows], self.view[rows], self.truth[rows], self.person[rows])
 
     def with_mirrored(self) -> Lessons:
         """All of them, then all of them in a mirror."""
-        offsets, view = mirrored(self.offsets, self.view)
-        clean, _ = mirrored(self.clean, self.view)
-        both = zip(self, (offsets, clean, view, self.truth[:, MIRROR], self.person), strict=True)
-        return Lessons(*(np.concatenate([a, b]).astype(a.dtype) for a, b in both))
+        offsets, view = mirrored(self.offsets.astype(np.float64), self.view.astype(np.float64))
+        clean, _ = mirrored(self.clean.astype(np.float64), view)
+        return Lessons(
+            np.concatenate([self.offsets, offsets]).astype(np.float32),
+            np.concatenate([self.clean, clean]).astype(np.float32),
+            np.concatenate([self.view, view]).astype(np.float32),
+            np.concatenate([self.truth, self.truth[:, MIRROR]]),
+            np.concatenate([self.person, self.person]),
+        )
 
 
 def lessons(people: People, rest: int = REST) -> Lessons:
@@ -78,7 +83,8 @@ def lessons(people: People, rest: int = REST) -> Lessons:
         (read, poses), (clean, _) = seen[0], seen[-1]
         rows.append((read, clean, poses.rotation[:, 2, :2], weights[rest:], np.full(len(read), number)))
     read, clean, view, truth, person_of = (np.concatenate(column) for column in zip(*rows, strict=True))
-    return Lessons(*(a.astype(np.float32) for a in (read, clean, view, truth)), person_of)
+    read, clean, view, truth = (a.astype(np.float32) for a in (read, clean, view, truth))
+    return Lessons(read, clean, view, truth, person_of)
 
 
 def projected(count: int, frames: int, seed: int) -> Lessons:

@@ -56,7 +56,7 @@ def align(
         unit = pinhole.focal / translation[:, 2]  # px a metre
         error = np.linalg.norm(residual, axis=-1) / unit[:, None]
         scale = weights / (1 + (error / _ROBUST) ** 2)
-        rows = _pose_rows(turned, local, pinhole.focal)
+        rows = pose_rows(turned, local, pinhole.focal)
         weighted = rows * scale[..., None, None]
         hessian = np.einsum("fvia,fvib->fab", weighted, rows)
         gradient = np.einsum("fvia,fvi->fa", weighted, residual)
@@ -94,7 +94,7 @@ def unbiased(landmarks: Array, poses: Poses, pinhole: Pinhole, bias: DetectorBia
     return landmarks - turned * (pinhole.focal / poses.translation[:, None, 2:])
 
 
-def _pose_rows(turned: Array, local: Array, focal: float) -> Array:
+def pose_rows(turned: Array, local: Array, focal: float) -> Array:
     """(F, N, 2, 6) derivatives of pixels by a small rotation and a translation."""
     z = local[..., 2]
     jacobian = np.zeros((*turned.shape[:2], 2, 3))

@@ -39,7 +39,8 @@ def assemble(
     """
     torso, _ = split_rotation(mean_rotation(curves.rotation[state == TRACKED]))
     turns = Rotation.from_matrix(torso.T @ curves.rotation).as_rotvec()
-    motion = Motion(info.fps, curves.weights, turns / 2, turns / 2)
+    half = (turns / 2).astype(np.float32)  # the neck's share and the head's
+    motion = Motion(info.fps, curves.weights.astype(np.float32), half, half)
     points = person.rest + np.tensordot(curves.weights, person.model.expression, 1)
     local = np.einsum("fab,fvb->fva", curves.rotation, points) + curves.translation[:, None]
     landmarks = (pinhole.focal * local[..., :2] / local[..., 2:] + [pinhole.cx, pinhole.cy]).astype(np.float32)

@@ -10,17 +10,16 @@ from numpy.typing import NDArray
 
 from ..config import FitConfig
 from ..heads import HeadModel
-from ..portrait.detector_bias import _SLIDING, load_bias
+from ..portrait.detector_bias import SLIDING, load_bias
 from ..portrait.expression_prior import FEATURE_UNIT
 from ..portrait.landmark_model import landmark_model
 from ..portrait.solver import Array, LandmarkModel, Pinhole, landmark_weights
-from .alignment import Poses, _pose_rows, align, frontal, rigid_weights, unbiased
+from .alignment import Poses, align, frontal, pose_rows, rigid_weights, unbiased
 
 _ROUNDS: Final = 5
 _BATCH: Final = 256  # frames aligned at once
 # The detector's errors on one person are alike in all frames: many frames say little more than a few.
 _INDEPENDENT_FRAMES: Final = 4.0
-_IDENTITY_SIGMA: Final = 1.0  # standard deviations of an identity coefficient, on top of `FitConfig.identity_weight`
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +34,7 @@ class Person:
 
 def sliding_landmarks(model: LandmarkModel) -> NDArray[np.bool_]:
     """(478,) which landmarks belong to the contour that moves over the head as it turns."""
-    return model.spread > _SLIDING
+    return model.spread > SLIDING
 
 
 def solve_person(
@@ -63,7 +62,7 @@ def solve_person(
     for _ in range(_ROUNDS):
         points = mean.points(identity, np.zeros(52)) + moved
         target = unbiased(landmarks, poses, pinhole, bias, sliding)
-        hessian = config.identity_weight / _IDENTITY_SIGMA**2 * np.eye(len(identity))
+        hessian = config.identity_weight * np.eye(len(identity))
         gradient = hessian @ identity
         for k in range(len(landmarks)):
             h, g = _marginal(points[k], mean.identity, target[k], pinhole, poses, k, weights, config)
@@ -93,7 +92,7 @@ def _marginal(
     turned = points @ rotation.T
     local = turned + translation
     residual = pinhole.project(local) - target
-    rows = _pose_rows(turned[None], local[None], pinhole.focal)[0]  # (478, 2, 6)
+    rows = pose_rows(turned[None], local[None], pinhole.focal)[0]  # (478, 2, 6)
     shape = rows[..., 3:] @ rotation @ basis.transpose(1, 2, 0)  # (478, 2, I)
     unit = 1 / (pinhole.focal / translation[2]) * _pixels_per_metre(config)
     error = np.linalg.norm(residual, axis=1) * unit

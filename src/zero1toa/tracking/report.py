@@ -125,11 +125,11 @@ def check_frames(
 
 def _colors(head: HeadModel) -> NDArray[np.float32]:
     topology = head.topology
-    colors = np.tile(np.float32(_CLAY), (topology.num_vertices, 1))
+    colors = np.tile(np.array(_CLAY, np.float32), (topology.num_vertices, 1))
     lips, iris = topology.regions["lips"][:, None], topology.regions["iris"][:, None]
-    colors += lips * (np.float32(_LIPS) - colors)
+    colors += lips * (np.array(_LIPS, np.float32) - colors)
     colors[topology.part_vertices("eyeLeft", "eyeRight")] = _EYE
-    colors += iris * (np.float32(_IRIS) - colors)
+    colors += iris * (np.array(_IRIS, np.float32) - colors)
     inner = topology.regions["innerMouth"][:, None] * topology.part_vertices("skin")[:, None]
     return (colors * (1 - 0.8 * inner)).astype(np.float32)
 
