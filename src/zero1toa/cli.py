@@ -11,6 +11,7 @@ import tyro
 
 from . import cli_evaluate
 from .cli_animate import animate
+from .cli_track import track
 from .errors import InputError, Zero1toaError
 from .progress import Progress
 
@@ -207,6 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "create": create,
                 "render": render,
                 "animate": animate,
+                "track": track,
                 "evaluate": evaluate,
                 "doctor": doctor,
             },

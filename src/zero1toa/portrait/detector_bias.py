@@ -22,7 +22,7 @@ from .expression_prior import FEATURE_UNIT, frontal_points
 from .solver import Array, LandmarkModel, Pinhole
 
 NUM_TERMS = 7
-_SLIDING = 0.003  # metres of spread in the embedding from which a landmark slides: the contour, not lips or lids
+SLIDING = 0.003  # metres of spread in the embedding from which a landmark slides: the contour, not lips or lids
 
 
 def view_terms(direction: Array) -> Array:
@@ -47,7 +47,7 @@ class DetectorBias:
         """
         points, rotation, translation = frontal_points(model, landmarks, pinhole)
         bias = np.tensordot(view_terms(rotation[2, :2]), self.coefficients.astype(np.float64), 1)
-        points[:, :2] -= (model.spread > _SLIDING)[:, None] * bias / FEATURE_UNIT
+        points[:, :2] -= (model.spread > SLIDING)[:, None] * bias / FEATURE_UNIT
         return pinhole.project(points @ rotation.T + translation)
 
     @classmethod
