@@ -6,6 +6,7 @@ import pytest
 from zero1toa.errors import InputError
 from zero1toa.heads import arkit
 from zero1toa.motion import BUILTIN_NAMES, builtin
+from zero1toa.motion.gaze import gaze_angles
 
 
 def test_the_names():
@@ -66,7 +67,14 @@ def test_smile_starts_and_ends_neutral():
 
 def test_nod_goes_down_and_back():
     pitch = np.degrees(builtin("nod").head[:, 0] + builtin("nod").neck[:, 0])
-    assert pitch.max() > 5
+    assert pitch.max() > 8
     assert abs(pitch[0]) < 0.5 and abs(pitch[-1]) < 0.5
     crossings = np.flatnonzero(np.diff((pitch > 3).astype(int)) == 1)
-    assert len(crossings) == 2
+    assert len(crossings) == 3
+
+
+def test_eyes_stay_with_whom_they_look_at_while_the_head_nods():
+    motion = builtin("nod")
+    pitch = motion.head[:, 0] + motion.neck[:, 0]
+    look = pitch + gaze_angles(motion.weights)[:, 0, 0]
+    assert look.std() < 0.5 * pitch.std()
