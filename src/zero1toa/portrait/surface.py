@@ -36,7 +36,7 @@ _MOUTH_DEPTH = 0.08  # metres behind the lips at which a third of the light is l
 _GREY = 0.02  # mean range of the three channels on skin below which a picture is black and white
 _MIRROR_TRUST = 0.5  # weight of a mirrored colour beside one seen directly
 _FILL_LEAST = 0.3  # confidence below which a vertex takes its colour from its neighbours
-_LID_MOTION = (0.0002, 0.001)  # metres that a blink moves skin which is no lid, and skin which is all lid
+_LID_MOTION = (0.0002, 0.001)  # metres that a blink draws down skin which is no lid, and skin which is all lid
 _LID_DEPTH_TOLERANCE = 0.0008  # metres; lids lie close to the eyeball and in folds
 _EYE_RING = 0.014  # metres around the lids
 _SHADOW = (0.95, 0.75)  # brightness over the median there: clear skin, and lash or shadow, which a blink must not move
@@ -91,7 +91,8 @@ class PhotoSurface:
         self.normals = vertex_normals(self.vertices, self.topology.faces)
         self.buffers: MeshBuffers = rasterize_mesh(self.vertices, self.topology.faces, portrait.camera)
         blink = head.expression_deltas[[arkit.INDEX["eyeBlinkLeft"], arkit.INDEX["eyeBlinkRight"]]]
-        self.lids = smooth_step(blink.norm(dim=-1).amax(0).numpy(), *_LID_MOTION)  # (V,) how far a blink moves the skin
+        drawn_down = -blink[..., 1].amin(0).numpy()  # by a blink; lower lids rise, and look the same
+        self.lids = smooth_step(drawn_down, *_LID_MOTION)  # (V,) of the upper lids, which unfold
         inner = gaussian_filter((portrait.alpha > 0.9).astype(np.float32), _MATTE_EDGE)
         self._trust = np.clip(2 * inner - 1, 0, 1)
         self.doubt = background_like(portrait)

@@ -18,6 +18,7 @@ from ..files import output_directory
 from ..heads import RiggedHead, load_head
 from ..heads.mesh_render import interpolate, rasterize_mesh
 from ..heads.texture_render import render_texture
+from ..portrait.eye_shape import fit_eyes
 from ..portrait.outline import refine_geometry
 from ..portrait.portrait import Portrait
 from ..portrait.surface import PhotoSurface
@@ -132,12 +133,12 @@ def create_avatar(
 
 
 def personal_head(portrait: Portrait) -> RiggedHead:
-    """The fitted person's head with the photo's outline, the hair's volume and the teeth as low as the photo's."""
+    """The fitted person's head with the photo's outline and eyes, the hair's volume and the teeth as low as there."""
     model = load_head(portrait.head)
     if len(portrait.identity) > model.num_identity:
         raise InputError(f"The fit has more identity coefficients than head '{portrait.head}'; fit the photo again.")
     plain = model.personalize(torch.as_tensor(portrait.identity, dtype=torch.float32))
-    return place_teeth(refine_geometry(plain, portrait), portrait)
+    return place_teeth(fit_eyes(refine_geometry(plain, portrait), portrait), portrait)
 
 
 def photo_sample(reference: Reference, splats: Gaussians, size: int) -> Sample:

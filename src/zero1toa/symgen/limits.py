@@ -53,14 +53,16 @@ class Limits(NamedTuple):
 
 
 def lid_margins(head: RiggedHead) -> NDArray[np.float32]:
-    """(V,) 1 at the upper lids' margins, where the lashes stand: they move farthest in a blink and stay in sight."""
+    """(V,) 1 at the lids' margins, where the lashes stand: they move farthest in a blink, the upper ones down and the
+    lower ones up, and stay in sight."""
     margins = []
     for side in ("Left", "Right"):
-        moved = head.expression_deltas[arkit.INDEX[f"eyeBlink{side}"]].norm(dim=-1).numpy()
-        skin = moved * head.topology.part_vertices("skin")
-        share = (skin / skin.max() - _MARGIN[0]) / (_MARGIN[1] - _MARGIN[0])
-        margins.append(share.clip(0, 1))
-    return np.maximum(*margins)
+        height = head.expression_deltas[arkit.INDEX[f"eyeBlink{side}"]][:, 1].numpy()
+        for direction in (-1, 1):
+            moved = (direction * height).clip(0) * head.topology.part_vertices("skin")
+            share = (moved / moved.max() - _MARGIN[0]) / (_MARGIN[1] - _MARGIN[0])
+            margins.append(share.clip(0, 1))
+    return np.maximum.reduce(margins)
 
 
 def inner_mouth(topology: HeadTopology) -> list[str]:
