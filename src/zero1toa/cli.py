@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Union
 
 import tyro
 
-from . import cli_evaluate
+from . import cli_evaluate, cli_export, cli_view
 from .errors import InputError, Zero1toaError
 from .progress import Progress
 
@@ -201,7 +201,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code: 0, 2 for what the user can mend, 130 after Ctrl-C."""
     try:
         tyro.extras.subcommand_cli_from_dict(
-            {"fit": fit, "create": create, "render": render, "evaluate": evaluate, "doctor": doctor},
+            {
+                "fit": fit,
+                "create": create,
+                "render": render,
+                "view": cli_view.view,
+                "export": cli_export.export,
+                "evaluate": evaluate,
+                "doctor": doctor,
+            },
             prog="zero1toa",
             description="One portrait picture in, one animatable 3D head avatar out.",
             args=arguments,
