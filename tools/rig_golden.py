@@ -1,6 +1,7 @@
 """Makes tests/golden/rig.json, with which Python and TypeScript are held to the same rig: `python tools/rig_golden.py`.
 
-It holds a small made-up avatar as a GLB, and for some expressions and poses what the Python rig makes of it.
+It holds a small made-up avatar as a GLB, what the Python rig makes of it in some expressions and poses, the names of the
+shapes, and a motion.
 """
 
 from __future__ import annotations
@@ -85,18 +86,31 @@ def evaluate(glb: Path) -> list[dict[str, Any]]:
     return results
 
 
+def packed_motion() -> dict[str, Any]:
+    """A short built-in motion as the browser gets it, and what it says."""
+    from zero1toa.motion import builtin
+    from zero1toa.viewer.motions import pack
+
+    motion = builtin("talk", seconds=0.5)
+    packed = pack("talk", motion)
+    return {"packed": packed, "weights": np.round(motion.weights, 5).tolist(), "head": np.round(motion.head, 6).tolist()}
+
+
 def main() -> None:
     sys.path.insert(0, str(ROOT))
     from tests.avatar_io.conftest import make_avatar
     from zero1toa.avatar_io import save_glb
+    from zero1toa.heads import arkit
 
     GOLDEN.parent.mkdir(exist_ok=True)
     glb = GOLDEN.with_suffix(".glb")
     save_glb(glb, make_avatar(NUM_SPLATS))
     document = {
-        "about": "Made by tools/rig_golden.py; read by tests/avatar_io/test_rig_golden.py and web/tests/rig.test.ts.",
+        "about": "Made by tools/rig_golden.py; read by tests/viewer/test_rig_golden.py and by web/tests.",
         "glb": base64.b64encode(glb.read_bytes()).decode(),
         "cases": evaluate(glb),
+        "names": list(arkit.NAMES),
+        "motion": packed_motion(),
     }
     glb.unlink()
     GOLDEN.write_text(json.dumps(document, separators=(",", ":")) + "\n")

@@ -47,8 +47,9 @@ export class App {
     this.files = onFiles((files) => void this.take(files));
     this.face = new FacePanel(this.player, change, () => this.photoWeights());
     this.drive = new DrivePanel(this.player, this.timeline, change, this.files.open);
-    this.scene = new ScenePanel(this.stage);
+    this.scene = new ScenePanel(this.stage, (size) => void this.screenshot(size), () => void this.record());
     this.frame = new Frame({ face: this.face.element, drive: this.drive.element, scene: this.scene.element, about: this.about.element });
+    this.scene.apply();
     this.frame.onTheme = () => this.scene.apply();
     this.frame.onTab = change;
     this.bind(canvas);
@@ -113,9 +114,9 @@ export class App {
     this.request();
   }
 
-  async screenshot(): Promise<void> {
+  async screenshot(size?: number): Promise<void> {
     try {
-      download(await this.stage.capture(), `${this.name}.png`);
+      download(await this.stage.capture(size ? { width: size, height: size } : undefined), `${this.name}.png`);
     } catch (error) {
       toast(`No picture could be made: ${message(error)}`, 'error');
     }
@@ -156,8 +157,9 @@ export class App {
 
   private tick(now: number): void {
     this.scheduled = false;
-    const passed = Math.min((now - this.last) / 1000, LONGEST_STEP);
+    if (!this.stage.ready()) return this.request();
     const since = (now - this.last) / 1000;
+    const passed = Math.min(since, LONGEST_STEP);
     this.last = now;
     if (this.player.driver) this.drive.webcam.update();
     const { changed, moving } = this.player.advance(passed);
@@ -223,7 +225,7 @@ export class App {
     press('open-first', this.files.open);
     press('screenshot', () => void this.screenshot());
     press('record', () => void this.record());
-    press('stats', () => this.statistics.toggle());
+    press('stats', () => this.toggleStatistics());
     press('zoom-in', () => this.nudge(0, 0, 1.2));
     press('zoom-out', () => this.nudge(0, 0, 1 / 1.2));
     for (const button of document.querySelectorAll<HTMLElement>('[data-view]'))
@@ -243,7 +245,7 @@ export class App {
       v: () => void this.record(),
       b: () => this.drive.blink.click(),
       f: () => this.drive.follow.click(),
-      i: () => this.statistics.toggle(),
+      i: () => this.toggleStatistics(),
       t: () => this.frame.toggleTheme(),
       o: () => this.files.open(),
       '/': () => {
@@ -259,6 +261,11 @@ export class App {
       ArrowUp: () => this.nudge(0, 5),
       ArrowDown: () => this.nudge(0, -5),
     });
+  }
+
+  private toggleStatistics(): void {
+    this.statistics.toggle();
+    this.request();
   }
 
   private turnTo(yaw: number): void {

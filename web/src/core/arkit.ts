@@ -34,9 +34,14 @@ export const REGIONS: readonly { id: string; title: string; prefixes: readonly s
   { id: 'cheeks', title: 'Cheeks, nose and tongue', prefixes: ['cheek', 'nose', 'tongue'] },
 ];
 
-/** The names of a region. */
+/** The names of a region; the two sides of a movement follow each other, left first. */
 export function namesOf(prefixes: readonly string[]): string[] {
-  return NAMES.filter((name) => prefixes.some((prefix) => name.startsWith(prefix)));
+  const names = NAMES.filter((name) => prefixes.some((prefix) => name.startsWith(prefix)));
+  return names.flatMap((name: string) => {
+    const other = mirrored(name);
+    if (other === name) return [name];
+    return name.endsWith('Left') ? [name, other] : [];
+  });
 }
 
 /** "mouthSmileLeft" as "Smile left" within its region, or "Mouth smile left" in full. */

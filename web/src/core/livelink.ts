@@ -88,12 +88,10 @@ export function frameRate(codes: string[]): number {
     return nearest(inner[inner.length >> 1]!);
   }
   if (whole.length === 0) return USUAL_RATE;
-  return highest < 24 ? 30 : nearest(highest + 1, true);
+  return highest < 30 ? 30 : USUAL_RATE; // too short to show its rhythm
 }
 
-function nearest(rate: number, upwards = false): number {
-  const usual = upwards ? RATES.find((candidate) => candidate >= rate) : undefined;
-  if (usual) return usual;
+function nearest(rate: number): number {
   const best = RATES.reduce((a, b) => (Math.abs(b - rate) < Math.abs(a - rate) ? b : a));
   return Math.abs(best - rate) <= 0.1 * rate ? best : rate;
 }

@@ -12,6 +12,9 @@ const MAX_STD_DEV = Math.sqrt(2 * Math.log(255));
 /** Pixels^2 added to a splat's projected covariance by both kernels. */
 const DILATION = 0.3;
 
+const SORT_POLL = 4; // milliseconds
+const LONGEST_SORT = 15_000;
+
 /** Draws splats with three: add it to the scene once. */
 export class SplatPainter {
   readonly spark: SparkRenderer;
@@ -59,11 +62,19 @@ export class SplatPainter {
     return this.spark.sorting;
   }
 
+  private async sorted(): Promise<void> {
+    const end = performance.now() + LONGEST_SORT;
+    while ((this.spark.sorting || this.spark.sortDirty) && performance.now() < end)
+      await new Promise((resolve) => setTimeout(resolve, SORT_POLL));
+  }
+
   /** Brings positions and order up to date, so that the next frame is final. */
   async settle(camera: THREE.Camera): Promise<void> {
     this.scene.updateMatrixWorld();
     camera.updateMatrixWorld();
+    await this.sorted(); // a sort under way is of an older pose, and update would not wait for its own
     await this.spark.update({ scene: this.scene, camera });
+    await this.sorted();
   }
 }
 

@@ -13,7 +13,10 @@ export type Look = 'splats' | 'mesh' | 'wire';
 const MOST_PIXELS_PER_POINT = 2;
 const SLOW_FRAME = 0.05; // seconds; slower ones lower the resolution while something moves
 const FAST_FRAME = 0.022;
-const SCALES = [1, 0.75, 0.5] as const; // of the canvas's resolution
+const SCALES = [1, 0.75, 0.5, 0.35] as const; // of the canvas's resolution
+const SLOW_FRAMES = 8; // until the resolution changes
+const VERY_SLOW = 0.25; // seconds: one such frame is enough
+const MESH_SUPERSAMPLING = 1.5; // edges of triangles need it, splats have none
 
 export class Stage {
   readonly view: View;
@@ -29,6 +32,7 @@ export class Stage {
   private mesh: MeshFigure | null = null;
   private background: string | null = '#ffffff';
   private capturing = false;
+  private fence: WebGLSync | null = null; // passed when the graphics card has drawn the last frame
   private scale = 0; // index into SCALES
   private slow = 0;
   private locked = false;
@@ -40,7 +44,7 @@ export class Stage {
     readonly canvas: HTMLCanvasElement,
     private readonly invalidate: () => void,
   ) {
-    this.renderer = new THREE.WebGLRenderer({ canvas, antialias: true, alpha: true });
+    this.renderer = new THREE.WebGLRenderer({ canvas, antialias: false, alpha: true });
     this.renderer.toneMapping = THREE.NoToneMapping;
     this.view = new View(canvas, invalidate);
     this.painter = new SplatPainter(this.renderer, this.scene, invalidate);
@@ -88,6 +92,7 @@ export class Stage {
     this.look = look;
     if (this.figure) this.figure.visible = look === 'splats';
     this.mesh?.show(look);
+    this.applySize();
     this.invalidate();
   }
 
@@ -108,16 +113,35 @@ export class Stage {
     this.invalidate();
   }
 
+  /**
+   * Whether a frame may be drawn: not while the graphics card still works on the one before, since frames that queue up
+   * only come late and keep the page from answering.
+   */
+  ready(): boolean {
+    if (this.capturing) return false;
+    if (!this.fence) return true;
+    const gl = this.renderer.getContext() as WebGL2RenderingContext;
+    if (!gl.isContextLost() && gl.getSyncParameter(this.fence, gl.SYNC_STATUS) !== gl.SIGNALED) return false;
+    gl.deleteSync(this.fence);
+    this.fence = null;
+    return true;
+  }
+
   draw(): void {
-    if (!this.capturing) this.renderer.render(this.scene, this.view.camera);
+    this.renderer.render(this.scene, this.view.camera);
+    const gl = this.renderer.getContext() as WebGL2RenderingContext;
+    this.fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    gl.flush();
   }
 
   /** Tells how long the last frame took while something moves; lowers or raises the resolution. */
   moving(seconds: number): void {
     if (this.locked) return;
-    this.slow = seconds > SLOW_FRAME ? this.slow + 1 : seconds < FAST_FRAME ? this.slow - 0.1 : this.slow;
-    if (this.slow > 8 && this.scale < SCALES.length - 1) this.setScale(this.scale + 1);
-    if (this.slow < -8 && this.scale > 0) this.setScale(this.scale - 1);
+    if (seconds > VERY_SLOW) this.slow += SLOW_FRAMES;
+    else if (seconds > SLOW_FRAME) this.slow += 1;
+    else if (seconds < FAST_FRAME) this.slow -= 0.1;
+    if (this.slow > SLOW_FRAMES && this.scale < SCALES.length - 1) this.setScale(this.scale + 1);
+    if (this.slow < -SLOW_FRAMES && this.scale > 0) this.setScale(this.scale - 1);
   }
 
   /** A still picture is drawn at full resolution. True when a new frame is needed for that. */
@@ -200,7 +224,9 @@ export class Stage {
   }
 
   private applySize(): void {
-    this.renderer.setPixelRatio(Math.min(window.devicePixelRatio, MOST_PIXELS_PER_POINT) * SCALES[this.scale]!);
+    const finer = this.look === 'splats' ? 1 : MESH_SUPERSAMPLING;
+    const points = Math.min(window.devicePixelRatio * finer, MOST_PIXELS_PER_POINT);
+    this.renderer.setPixelRatio(points * SCALES[this.scale]!);
     this.renderer.setSize(this.width, this.height, false);
   }
 }

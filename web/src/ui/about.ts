@@ -5,7 +5,7 @@ import { el } from './dom';
 
 const WORDS: Record<string, string> = {
   source: 'Made from', prior: 'Video prior', preset: 'Preset', seed: 'Seed', guidance: 'Guidance', version: 'zero1toa',
-  synthetic: 'Synthetic', iterations: 'Steps',
+  synthetic: 'Synthetic', iterations: 'Steps', generator: 'Made by',
 };
 
 export class AboutPanel {

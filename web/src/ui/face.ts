@@ -1,7 +1,7 @@
 // The panel of expressions: presets, search, a slider for each of the 52 shapes by region, and the turn of the head.
 import { at, COUNT, label, mirrored, NAMES, namesOf, PRESETS, REGIONS, toArray } from '../core/arkit';
 import type { HeadTurn, Player } from '../player';
-import { el } from './dom';
+import { el, toast } from './dom';
 
 const TURNS: readonly { key: keyof HeadTurn; title: string; limit: number }[] = [
   { key: 'yaw', title: 'Turn', limit: 40 },
@@ -36,6 +36,8 @@ export class FacePanel {
     link.addEventListener('change', () => (this.linked = link.checked));
     const neutral = el('button', { type: 'button', class: 'text-button', id: 'reset-face' }, 'Reset');
     neutral.addEventListener('click', () => this.reset());
+    const copy = el('button', { type: 'button', class: 'button' }, 'Copy this expression');
+    copy.addEventListener('click', () => void copyText(asOptions(player.weights)));
     this.search.addEventListener('input', () => this.filter());
     this.element.append(
       this.presets,
@@ -44,6 +46,8 @@ export class FacePanel {
       this.nothing,
       ...REGIONS.map(({ id, title, prefixes }) => this.region(id, title, prefixes)),
       this.headTurns(),
+      el('div', { class: 'row' }, copy),
+      el('p', { class: 'hint' }, 'As options of "zero1toa render".'),
     );
   }
 
@@ -148,9 +152,18 @@ export class FacePanel {
   }
 }
 
-/** The weights of a preset or of names that are given, as `zero1toa render -e` takes them. */
+/** Weights as `zero1toa render` takes them: -e jawOpen=0.5 ... */
 export function asOptions(weights: Float32Array): string {
   const parts = NAMES.flatMap((name, i) => (weights[i]! > 0.004 ? [`${name}=${Number(weights[i]!.toFixed(2))}`] : []));
-  return parts.join(' ');
+  return parts.length ? `-e ${parts.join(' ')}` : '';
 }
 
+async function copyText(text: string): Promise<void> {
+  if (!text) return toast('The face is neutral: there is nothing to copy.');
+  try {
+    await navigator.clipboard.writeText(text);
+    toast('Copied.');
+  } catch {
+    toast(text); // some browsers give no clipboard to a page from a file
+  }
+}

@@ -92,7 +92,7 @@ export class Timeline {
     this.scrub.value = String(Math.round(share * 1000));
     this.scrub.style.setProperty('--value', share.toFixed(4));
     this.scrub.setAttribute('aria-valuetext', `${player.time.toFixed(1)} of ${length.toFixed(1)} seconds`);
-    const text = length ? `${player.time.toFixed(1)} / ${length.toFixed(1)} s` : '–';
+    const text = length ? `${player.time.toFixed(1)} / ${length.toFixed(1)} s` : '';
     if (this.clock.textContent !== text) this.clock.textContent = text;
     this.loop.setAttribute('aria-pressed', String(player.loop));
   }
