@@ -157,6 +157,7 @@ export class App {
 
   private tick(now: number): void {
     this.scheduled = false;
+    if (!this.stage.avatar) return; // nothing to draw yet
     if (!this.stage.ready()) return this.request();
     const since = (now - this.last) / 1000;
     const passed = Math.min(since, LONGEST_STEP);

@@ -21,7 +21,7 @@ export class SplatPainter {
 
   /** onDirty is called when a new frame would look different, for example because sorting has ended. */
   constructor(
-    renderer: THREE.WebGLRenderer,
+    private readonly renderer: THREE.WebGLRenderer,
     private readonly scene: THREE.Scene,
     onDirty: () => void,
   ) {
@@ -75,6 +75,8 @@ export class SplatPainter {
     await this.sorted(); // a sort under way is of an older pose, and update would not wait for its own
     await this.spark.update({ scene: this.scene, camera });
     await this.sorted();
+    // Spark 2.2.0 loses an order that is found before the texture of the first one has been uploaded.
+    if (this.spark.orderingTexture) this.renderer.initTexture(this.spark.orderingTexture);
   }
 }
 

@@ -69,6 +69,7 @@ export class Stage {
     this.avatar = avatar;
     this.setLook(this.look);
     this.view.frame(avatar);
+    await this.painter.settle(this.view.camera);
     this.invalidate();
   }
 

@@ -24,7 +24,7 @@ export class DrivePanel {
   private readonly motions = el('div', { class: 'chips', role: 'group', 'aria-label': 'Motions' });
   private readonly status = el('p', { class: 'hint', role: 'status' });
   private readonly start = el('button', { type: 'button', class: 'button', id: 'webcam-start' }, 'Start webcam');
-  private readonly picker = el('input', { type: 'file', multiple: true, hidden: true, id: 'tracker-files', accept: '.mjs,.js,.wasm,.task' });
+  private readonly picker = el('input', { type: 'file', multiple: true, hidden: true, id: 'tracker-files', 'aria-label': 'Files of the face tracker', accept: '.mjs,.js,.wasm,.task' });
   private readonly calibrate = el('button', { type: 'button', class: 'button', hidden: true }, 'This is my neutral face');
   private readonly video = el('video', { class: 'webcam', muted: true, playsinline: true, hidden: true, 'aria-label': 'Your webcam' });
   private files: Partial<TrackerFiles> = {};
