@@ -171,7 +171,7 @@ def render(
     from .commands import Still, render_files
 
     progress = Progress(quiet)
-    still = Still(_parse_weights(expression), yaw, pitch, transparent)
+    still = Still(cli_export.parse_weights(expression), yaw, pitch, transparent)
     for written in render_files(Avatar.load(avatar), output, size, still, progress):
         progress.say(f"Wrote {written}")
 
@@ -226,14 +226,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _warn(warnings: Sequence[str], progress: Progress) -> None:
     for warning in warnings:
         progress.warn(warning)
-
-
-def _parse_weights(pairs: Sequence[str]) -> dict[str, float]:
-    weights = {}
-    for pair in pairs:
-        name, _, value = pair.partition("=")
-        try:
-            weights[name] = float(value)
-        except ValueError:
-            raise InputError(f"'{pair}' is no expression weight; write for example jawOpen=0.7.") from None
-    return weights

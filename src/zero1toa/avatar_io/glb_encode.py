@@ -20,7 +20,6 @@ from zero1toa.heads import arkit
 from zero1toa.heads.topology import JOINTS
 
 
-
 def encode(data: AvatarData) -> bytes:
     """The whole file. Raises ValueError for values that are not finite or out of range."""
     gltf_head.check(data)
