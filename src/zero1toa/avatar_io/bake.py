@@ -1,6 +1,7 @@
 """The avatar's look as a texture: its splats, photographed from all sides at rest, on the head's texture coordinates.
 
-Each part of the head is photographed by itself, so that lids do not stand before the eyes nor lips before the teeth.
+Each part of the head is photographed by itself, so that lids do not stand before the eyes nor lips before the teeth;
+only lashes are seen on what is behind them.
 A texel takes its colour from the pictures that see it, by far the most from the one that looks at it straightest.
 What no picture sees (folds, the inside of a nostril) gets the mean colour of the splats around it.
 """
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import map_coordinates, minimum_filter
 
 from zero1toa.avatar_io.data import AvatarData
 from zero1toa.avatar_io.posed import Poser
@@ -32,10 +33,13 @@ _SMALLEST_PICTURE = 64
 _MARGIN = 1.05  # of a picture around the part
 _PART_SHARE = 3.0  # a part's picture is so much finer than it is large next to the head: eyes and teeth are looked at
 
-_GRAZING = 0.15  # cosine to the surface's normal below which a picture does not count
+_GRAZING = 0.3  # cosine to the surface's normal below which a picture does not count
 _STRAIGHTEST = 8  # power of that cosine: of two pictures 45 degrees apart the better one counts 16-fold
 _HIDDEN = 0.015  # of the part's radius: a texel farther behind what the picture shows of the mesh is hidden
-_THIN = 0.05  # opacity below which a picture shows nothing
+_HIDDEN_LEAST = 0.0015  # metres, of that distance: a small part's surface is steep within a few pixels
+_EDGE = 7  # pixels around a texel that must not show anything in front of it: splats reach over the mesh's edges
+_THIN = 0.5  # opacity below which a picture shows too little of the surface
+_SHEER_PARTS = ("lashesLeft", "lashesRight")  # hairs on a strip: shown with what shines through, as it is seen
 _PRIOR = 0.01  # weight of the splats' mean colour, against pictures of weight up to 1
 
 
@@ -57,18 +61,19 @@ def bake_texture(data: AvatarData, size: int = TEXTURE_SIZE) -> NDArray[np.float
     splats = [torch.from_numpy(value) for value in Poser(data).splats()]
     for part in np.unique(part_of):
         mine = np.flatnonzero(part_of == part)
-        drawn = torch.as_tensor(np.flatnonzero(topology.face_part[data.triangle] == part))
+        own = topology.face_part[data.triangle] == part
+        drawn = torch.as_tensor(np.flatnonzero(own | (topology.part_names[part] in _SHEER_PARTS)))
         faces = topology.faces[topology.face_part == part]
         if not len(drawn):
             continue
         middle, radius = _sphere(data.vertices[np.unique(faces)])
+        tolerance = max(_HIDDEN * radius, _HIDDEN_LEAST)
         share = min(1.0, _PART_SHARE * radius / radius_of_all)
         pixels = max(_SMALLEST_PICTURE, round(size * _PICTURE_SHARE * share))
         for camera in _cameras(middle, radius, pixels):
             picture = _photograph([value[drawn] for value in splats], camera)
             depth = rasterize_mesh(data.vertices, faces, camera).depth
-            add = _seen(points[mine], normals[mine], picture, depth, camera, _HIDDEN * radius)
-            total[mine] += add
+            total[mine] += _seen(points[mine], normals[mine], picture, depth, camera, tolerance)
     colors = (total[:, :3] / total[:, 3:]).clip(0, 1)
     return fill_texture(texels, colors)
 
@@ -89,7 +94,7 @@ def _seen(
     x, y, z = camera.project(points[rows]).T
     column = np.floor(x).astype(int).clip(0, camera.width - 1)
     row = np.floor(y).astype(int).clip(0, camera.height - 1)
-    front = z <= depth[row, column] + tolerance
+    front = z <= minimum_filter(depth, _EDGE)[row, column] + tolerance
     rows, x, y = rows[front], x[front], y[front]
     at = np.stack([y - 0.5, x - 0.5])
     shown = np.stack([map_coordinates(picture[..., c], at, order=1, mode="nearest") for c in range(4)], 1)
