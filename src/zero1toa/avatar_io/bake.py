@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates, minimum_filter
 
 from zero1toa.avatar_io.data import AvatarData
-from zero1toa.avatar_io.posed import Poser
+from zero1toa.avatar_io.posed import PosedSplats, Poser
 from zero1toa.avatar_io.surface import surface_colors, vertex_normals
 from zero1toa.camera import Camera
 from zero1toa.heads.mesh_render import rasterize_mesh
@@ -58,20 +58,20 @@ def bake_texture(data: AvatarData, size: int = TEXTURE_SIZE) -> NDArray[np.float
     total = np.concatenate([on_texels(surface_colors(data)), np.ones((len(points), 1))], 1) * _PRIOR
     part_of = topology.face_part[face]
     radius_of_all = _sphere(data.vertices)[1]
-    splats = [torch.from_numpy(value) for value in Poser(data).splats()]
+    splats = Poser(data).splats()
     for part in np.unique(part_of):
         mine = np.flatnonzero(part_of == part)
         own = topology.face_part[data.triangle] == part
-        drawn = torch.as_tensor(np.flatnonzero(own | (topology.part_names[part] in _SHEER_PARTS)))
+        drawn = own | (topology.part_names[part] in _SHEER_PARTS)
         faces = topology.faces[topology.face_part == part]
-        if not len(drawn):
+        if not drawn.any():
             continue
         middle, radius = _sphere(data.vertices[np.unique(faces)])
         tolerance = max(_HIDDEN * radius, _HIDDEN_LEAST)
         share = min(1.0, _PART_SHARE * radius / radius_of_all)
         pixels = max(_SMALLEST_PICTURE, round(size * _PICTURE_SHARE * share))
         for camera in _cameras(middle, radius, pixels):
-            picture = _photograph([value[drawn] for value in splats], camera)
+            picture = _photograph(PosedSplats(*(value[drawn] for value in splats)), camera)
             depth = rasterize_mesh(data.vertices, faces, camera).depth
             total[mine] += _seen(points[mine], normals[mine], picture, depth, camera, tolerance)
     colors = (total[:, :3] / total[:, 3:]).clip(0, 1)
@@ -103,9 +103,10 @@ def _seen(
     return result
 
 
-def _photograph(splats: list[torch.Tensor], camera: Camera) -> NDArray[np.float32]:
+def _photograph(splats: PosedSplats, camera: Camera) -> NDArray[np.float32]:
+    means, quats, scales, opacities, colors = (torch.from_numpy(value) for value in splats)
     with torch.no_grad():
-        out = rasterize(*splats, camera)
+        out = rasterize(means, quats, scales, opacities, colors, camera)
     return torch.cat([out.image, out.alpha[..., None]], -1).numpy()
 
 

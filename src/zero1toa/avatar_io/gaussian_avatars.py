@@ -57,12 +57,12 @@ of posing FLAME, give the program the mesh: in FlameGaussianModel.select_mesh_by
 def encode_folder(data: AvatarData, motion: Motion) -> dict[str, bytes]:
     """The files by name; see `README`."""
     vertices = np.stack(_all_vertices(data, motion))
-    mesh = {
+    mesh: dict[str, NDArray] = {
         "faces": data.topology.faces.astype(np.int32),
         "vertices": vertices,
         "arkit_names": np.array(arkit.NAMES),
         "arkit_weights": motion.weights,
-        "fps": np.float64(motion.fps),
+        "fps": np.array(motion.fps),
     }
     return {
         "point_cloud.ply": _point_cloud(data),
@@ -100,7 +100,12 @@ def flame_parameters(data: AvatarData, motion: Motion) -> dict[str, NDArray[np.f
 
 def _point_cloud(data: AvatarData) -> bytes:
     quats = data.quats / np.linalg.norm(data.quats, axis=1, keepdims=True)
-    columns = [data.means, np.zeros_like(data.means), harmonic(data.colors), np.zeros((len(data.means), _HARMONICS))]
+    columns: list[NDArray] = [
+        data.means,
+        np.zeros_like(data.means),
+        harmonic(data.colors),
+        np.zeros((len(data.means), _HARMONICS)),
+    ]
     columns += [data.opacity_logits[:, None], data.log_scales, quats, data.triangle[:, None]]
     return table(PROPERTIES, np.concatenate(columns, 1))
 
@@ -122,5 +127,5 @@ def _jaw(data: AvatarData, motion: Motion) -> NDArray[np.float64]:
 
 def _npz(arrays: Mapping[str, NDArray]) -> bytes:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()

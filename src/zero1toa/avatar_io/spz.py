@@ -43,7 +43,7 @@ def encode_spz(splats: PosedSplats, *, antialiased: bool = False) -> bytes:
         "<IIIBBBB", MAGIC, VERSION, len(splats.means), 0, FRACTIONAL_BITS, _ANTIALIASED if antialiased else 0, 0
     )
     log_scales = np.log(np.maximum(splats.scales.astype(np.float64), schema.SMALLEST_SCALE))
-    parts = [
+    parts: list[NDArray] = [
         _positions(splats.means),
         _bytes(splats.opacities.astype(np.float64) * 255),
         _bytes((harmonic(splats.colors).astype(np.float64) * _COLOR_SCALE + 0.5) * 255),
