@@ -11,7 +11,9 @@ import tyro
 
 from . import cli_evaluate
 from .cli_animate import animate
+from .cli_export import export, parse_weights
 from .cli_track import track
+from .cli_view import view
 from .errors import InputError, Zero1toaError
 from .progress import Progress
 
@@ -173,7 +175,7 @@ def render(
     from .commands import Still, render_files
 
     progress = Progress(quiet)
-    still = Still(_parse_weights(expression), yaw, pitch, transparent)
+    still = Still(parse_weights(expression), yaw, pitch, transparent)
     for written in render_files(Avatar.load(avatar), output, size, still, progress):
         progress.say(f"Wrote {written}")
 
@@ -209,6 +211,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "render": render,
                 "animate": animate,
                 "track": track,
+                "view": view,
+                "export": export,
                 "evaluate": evaluate,
                 "doctor": doctor,
             },
@@ -228,14 +232,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _warn(warnings: Sequence[str], progress: Progress) -> None:
     for warning in warnings:
         progress.warn(warning)
-
-
-def _parse_weights(pairs: Sequence[str]) -> dict[str, float]:
-    weights = {}
-    for pair in pairs:
-        name, _, value = pair.partition("=")
-        try:
-            weights[name] = float(value)
-        except ValueError:
-            raise InputError(f"'{pair}' is no expression weight; write for example jawOpen=0.7.") from None
-    return weights

@@ -68,6 +68,27 @@ class GltfWriter:
         columns = np.ascontiguousarray(values.transpose(0, 2, 1)).reshape(len(values), 16)
         return self._accessor(columns, self._view(columns))
 
+    def samples(self, values: NDArray[np.float32], *, bounds: bool = False) -> int:
+        """Times or values (rows,) or (rows, components) of an animation."""
+        rows = values.reshape(len(values), -1)
+        return self._accessor(rows, self._view(rows), bounds=bounds)
+
+    def picture(self, content: bytes, mime_type: str, name: str) -> int:
+        """A PNG or JPEG file inside the buffer; gives the number of the texture that shows it."""
+        document = self.document
+        view = self._view(np.frombuffer(content, np.uint8))
+        document.images.append(gltf.Image(bufferView=view, mimeType=mime_type, name=name))
+        document.samplers.append(
+            gltf.Sampler(
+                magFilter=gltf.LINEAR,
+                minFilter=gltf.LINEAR_MIPMAP_LINEAR,
+                wrapS=gltf.CLAMP_TO_EDGE,
+                wrapT=gltf.CLAMP_TO_EDGE,
+            )
+        )
+        document.textures.append(gltf.Texture(source=len(document.images) - 1, sampler=len(document.samplers) - 1))
+        return len(document.textures) - 1
+
     def to_bytes(self) -> bytes:
         """The whole GLB."""
         self.document.buffers = [gltf.Buffer(byteLength=len(self._blob))]

@@ -1,0 +1,74 @@
+"""`zero1toa view`: the web viewer on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import webbrowser
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import tyro
+
+from .progress import Progress
+
+AvatarFile = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="AVATAR")]
+
+
+def view(
+    avatar: AvatarFile,
+    *,
+    port: int = 0,
+    host: str = "127.0.0.1",
+    browser: bool = True,
+    tracker: Path | None = None,
+) -> None:
+    """Look at an avatar in the browser: turn it, move its face, play motions, drive it by webcam.
+
+    Prints the address and, where there is a display, opens it. Ctrl-C ends the server.
+
+    Examples: zero1toa view avatar.glb | zero1toa view avatar.glb --port 8000 --no-browser
+
+    Args:
+        avatar: The avatar's file.
+        port: Port to listen on; by default a free one.
+        host: Address to listen on; by default only this machine can connect. 0.0.0.0 shows the avatar to the network.
+        browser: Open the page where there is a display.
+        tracker: Folder with MediaPipe's face tracker, for the webcam: vision_bundle.mjs and wasm/ of the npm package
+            @mediapipe/tasks-vision, and face_landmarker.task.
+    """
+    from .avatar_io import load_glb
+    from .viewer import ViewerServer
+
+    progress = Progress(quiet=False)
+    load_glb(avatar)  # refuses what is no avatar, with a sentence
+    content = avatar.expanduser().read_bytes()
+    server = ViewerServer(content, avatar.name, host=host, port=port, tracker=tracker)
+    progress.say(f"{avatar.name} is at {server.url}")
+    if not server.is_private:
+        progress.warn("Everyone in the network can see the avatar at this machine's address.")
+    progress.say("Ctrl-C ends the viewer.")
+    sys.stdout.flush()
+    if browser and has_display():
+        webbrowser.open(server.url)
+    before = signal.signal(signal.SIGTERM, _stop)
+    try:
+        server.serve()
+    except KeyboardInterrupt:
+        progress.say("The viewer has ended.")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        server.release()
+
+
+def has_display() -> bool:
+    """Whether a browser can show a window here."""
+    if sys.platform.startswith("linux"):
+        return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return not (os.environ.get("SSH_CONNECTION") or os.environ.get("SSH_TTY"))
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
