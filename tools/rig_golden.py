@@ -1,7 +1,7 @@
 """Makes tests/golden/rig.json, with which Python and TypeScript are held to the same rig: `python tools/rig_golden.py`.
 
-It holds a small made-up avatar as a GLB, what the Python rig makes of it in some expressions and poses, the names of the
-shapes, and a motion.
+It holds a small made-up avatar as a GLB, what the Python rig makes of it in some expressions and poses, the names of
+the shapes, and a motion.
 """
 
 from __future__ import annotations
@@ -93,12 +93,17 @@ def packed_motion() -> dict[str, Any]:
 
     motion = builtin("talk", seconds=0.5)
     packed = pack("talk", motion)
-    return {"packed": packed, "weights": np.round(motion.weights, 5).tolist(), "head": np.round(motion.head, 6).tolist()}
+    return {
+        "packed": packed,
+        "weights": np.round(motion.weights, 5).tolist(),
+        "head": np.round(motion.head, 6).tolist(),
+    }
 
 
 def main() -> None:
     sys.path.insert(0, str(ROOT))
     from tests.avatar_io.conftest import make_avatar
+
     from zero1toa.avatar_io import save_glb
     from zero1toa.heads import arkit
 

@@ -62,7 +62,9 @@ def export(avatar: AvatarFile, to: Literal["html"], output: Output = None, *, qu
     progress = Progress(quiet)
     target = output if output is not None else Path(f"{avatar.stem}{chosen.suffix or '_' + to}")
     if chosen.suffix and target.suffix.lower() != chosen.suffix:
-        raise InputError(f"The format {to} is a file that ends in {chosen.suffix}: name it {target.with_suffix(chosen.suffix)}.")
+        raise InputError(
+            f"The format {to} is a file that ends in {chosen.suffix}: name it {target.with_suffix(chosen.suffix)}."
+        )
     for written in chosen.write(avatar, target):
         size = f" ({written.expanduser().stat().st_size / 1e6:.1f} MB)" if written.is_file() else ""
         progress.say(f"Wrote {written}{size}")

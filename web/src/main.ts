@@ -43,11 +43,12 @@ function publish(app: App): object {
         reader.readAsDataURL(blob);
       });
     },
-    measure: (frames: number) => app.stage.measure(frames),
+    measure: (poses: number, draws = 0) => app.stage.measure(poses, draws),
     statistics: () => ({
       loadSeconds: app.loadSeconds,
       splats: app.stage.avatar?.splats.count ?? 0,
       activeSplats: app.stage.activeSplats,
+      triangles: app.stage.rig?.triangles ?? 0,
     }),
   };
 }

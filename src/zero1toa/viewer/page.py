@@ -50,7 +50,9 @@ def standalone_page(avatar: bytes, name: str) -> bytes:
         "avatar": base64.b64encode(gzip.compress(avatar, _GZIP_LEVEL, mtime=0)).decode(),
         "motions": packed_motions(),
     }
-    page, style, script, licences = (client_file(n).decode() for n in ("index.html", "style.css", "app.js", "licences.txt"))
+    page, style, script, licences = (
+        client_file(n).decode() for n in ("index.html", "style.css", "app.js", "licences.txt")
+    )
     assert _STYLE in page and _SCRIPT in page
     parts = [
         f'<script type="text/plain" id="licences">\n{_inside_script(licences)}</script>',
