@@ -55,7 +55,14 @@ def evaluate(glb: Path) -> list[dict[str, Any]]:
         head32.skin_weights.double(),
         head32.topology,
     )
-    splats = Gaussians(*(value.double() for value in splats32[:5]), splats32.triangle)
+    splats = Gaussians(
+        splats32.means.double(),
+        splats32.quats.double(),
+        splats32.log_scales.double(),
+        splats32.opacity_logits.double(),
+        splats32.colors.double(),
+        splats32.triangle,
+    )
     faces = torch.tensor(data.topology.faces)
     results = []
     for name, weights, pose in cases():

@@ -249,6 +249,25 @@ def test_the_users_tracker_drives_the_face(view, tmp_path):
     view.page.locator("#tab-face").click()
 
 
+def test_the_picture_comes_back_when_the_graphics_card_was_reset(browser, server):
+    viewer = Viewer(browser, server.url).loaded()
+    viewer.call("zero1toa.setCamera(70, 0)")
+    before = viewer.picture(128)
+    viewer.call(
+        """() => {
+            const gl = document.querySelector('#canvas').getContext('webgl2');
+            globalThis.loss = gl.getExtension('WEBGL_lose_context');
+            loss.loseContext();
+        }"""
+    )
+    viewer.wait("document.querySelector('#canvas').getContext('webgl2').isContextLost()")
+    viewer.call("setTimeout(() => loss.restoreContext(), 50)")
+    viewer.wait("!document.querySelector('#canvas').getContext('webgl2').isContextLost()")
+    viewer.page.wait_for_timeout(500)
+    assert psnr(viewer.picture(128), before) > FEWEST_DB
+    viewer.close()
+
+
 def test_another_avatar_is_dropped(browser, server, tmp_path):
     viewer = Viewer(browser, server.url).loaded()
     painted_avatar(step=9).save(tmp_path / "second.glb")

@@ -209,10 +209,7 @@ export class App {
       event.preventDefault();
       toast('The graphics card was reset; the picture comes back by itself.');
     });
-    canvas.addEventListener('webglcontextrestored', () => {
-      player.touch();
-      this.request();
-    });
+    canvas.addEventListener('webglcontextrestored', () => void stage.restore());
     byId('viewport').addEventListener('pointermove', (event) => {
       if (!this.drive.follow.checked) return;
       const box = canvas.getBoundingClientRect();

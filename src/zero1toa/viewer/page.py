@@ -32,7 +32,7 @@ def client_file(name: str) -> bytes:
     """
     assert name in CLIENT_FILES, name
     try:
-        return resources.files("zero1toa.viewer").joinpath("static", name).read_bytes()
+        return resources.files("zero1toa.viewer").joinpath("static").joinpath(name).read_bytes()
     except OSError as error:
         raise AssetError(f"The viewer's file {name} is missing; install zero1toa again.") from error
 

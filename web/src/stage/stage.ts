@@ -97,6 +97,20 @@ export class Stage {
     this.invalidate();
   }
 
+  /** Brings the picture back after the graphics card was reset. */
+  async restore(): Promise<void> {
+    this.fence = null;
+    this.setBackground(this.background); // three forgets it
+    this.painter.forgetSort();
+    for (let round = 0; round < 2; round++) {
+      // The order of the first round is lost with the texture that it is for.
+      this.figure?.moved();
+      await this.painter.settle(this.view.camera);
+    }
+    this.mesh?.moved();
+    this.invalidate();
+  }
+
   /** A colour like "#204060", or null for a transparent page and pictures. */
   setBackground(color: string | null): void {
     this.background = color;
