@@ -19,7 +19,7 @@ NECK_SHARE = 0.4  # of a turn of the head
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    return float(10 * np.log10(1 / np.mean((a - b) ** 2)))
+    return float(-10 * np.log10(max(np.mean((a - b) ** 2), 1e-12)))
 
 
 def python_picture(avatar, yaw, pitch, expression, turn=(0, 0, 0), size=256):

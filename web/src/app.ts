@@ -103,7 +103,8 @@ export class App {
         } else if (!this.drive.take([file]))
           throw new BadFile(`${file.name} is nothing that the viewer opens. It opens avatars (.glb) and Live Link Face recordings (.csv).`);
       } catch (error) {
-        toast(message(error), 'error');
+        const text = message(error);
+        toast(text.includes(file.name) ? text : `${file.name}: ${text}`, 'error');
       }
     }
   }

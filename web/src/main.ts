@@ -25,6 +25,7 @@ function publish(app: App): object {
     play: (name: string) => app.timeline.choose(name),
     pause: () => {
       app.player.playing = false;
+      app.player.touch();
       app.request();
     },
     seek: (seconds: number) => {
