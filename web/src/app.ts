@@ -30,7 +30,7 @@ export class App {
   private readonly scene: ScenePanel;
   private readonly about = new AboutPanel();
   private readonly frame: Frame;
-  private readonly statistics = new Statistics();
+  readonly statistics = new Statistics();
   private readonly recorder: Recorder;
   private readonly files: { open: () => void };
   private name = 'avatar';
@@ -160,6 +160,7 @@ export class App {
     this.scheduled = false;
     if (!this.stage.avatar) return; // nothing to draw yet
     if (!this.stage.ready()) return this.request();
+    const start = performance.now();
     const since = (now - this.last) / 1000;
     const passed = Math.min(since, LONGEST_STEP);
     this.last = now;
@@ -177,6 +178,7 @@ export class App {
     else this.statistics.rest();
     this.statistics.show(this.stage, this.loadSeconds);
     this.awaken();
+    if (changed) this.statistics.worked(performance.now() - start);
   }
 
   /** A blink comes by itself, some seconds from now. */

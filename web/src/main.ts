@@ -49,6 +49,7 @@ function publish(app: App): object {
       loadSeconds: app.loadSeconds,
       splats: app.stage.avatar?.splats.count ?? 0,
       activeSplats: app.stage.activeSplats,
+      frameMilliseconds: [...app.statistics.work],
       triangles: app.stage.rig?.triangles ?? 0,
     }),
   };

@@ -12,6 +12,7 @@ export const TEXTURE_WIDTH = 2048;
 
 const SHORTEST = 1e-12; // metres: an edge that is not longer has no direction
 const NARROWEST = 1e-4; // sine of the angle up to which rounding decides the normal
+const THIRD = 1 / 3;
 const STEEP = 0.6; // an edge with a smaller x is safely away from the x axis
 
 const JAW_OPEN = at('jawOpen');
@@ -106,9 +107,9 @@ export class Rig {
       const ax = v[i]!, ay = v[i + 1]!, az = v[i + 2]!;
       let ex = v[j]! - ax, ey = v[j + 1]! - ay, ez = v[j + 2]! - az;
       const fx = v[k]! - ax, fy = v[k + 1]! - ay, fz = v[k + 2]! - az;
-      frames[o] = ax + (ex + fx) / 3;
-      frames[o + 1] = ay + (ey + fy) / 3;
-      frames[o + 2] = az + (ez + fz) / 3;
+      frames[o] = ax + (ex + fx) * THIRD;
+      frames[o + 1] = ay + (ey + fy) * THIRD;
+      frames[o + 2] = az + (ez + fz) * THIRD;
 
       let length = Math.sqrt(ex * ex + ey * ey + ez * ez);
       if (length > SHORTEST) {
@@ -123,7 +124,7 @@ export class Rig {
       let nx = ey * fz - ez * fy, ny = ez * fx - ex * fz, nz = ex * fy - ey * fx;
       let square = nx * nx + ny * ny + nz * nz;
       let height = Math.sqrt(square);
-      frames[o + 3] = (length + height) / 2;
+      frames[o + 3] = (length + height) * 0.5;
       if (square <= NARROWEST * NARROWEST * Math.max(fx * fx + fy * fy + fz * fz, SHORTEST * SHORTEST)) {
         // No area: any normal at right angles to the edge will do.
         if (Math.abs(ex) < STEEP) {
