@@ -93,7 +93,7 @@ def test_the_types_are_published() -> None:
 
 def test_python_m_runs_the_command() -> None:
     result = subprocess.run([sys.executable, "-m", "zero1toa", "--help"], stdout=subprocess.PIPE, text=True, check=True)
-    for command in ("create", "fit", "render", "doctor"):
+    for command in ("create", "fit", "render", "view", "export", "doctor"):
         assert command in result.stdout
 
 
@@ -118,7 +118,8 @@ def test_the_lock_brings_neither_cuda_nor_what_mediapipe_asks_for_in_vain() -> N
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/fit.md", "docs/limits.md", "docs/licences.md", "benchmarks/README.md"]
+    "page",
+    ["README.md", "docs/fit.md", "docs/limits.md", "docs/licences.md", "docs/viewer.md", "benchmarks/README.md"],
 )
 def test_relative_links_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")

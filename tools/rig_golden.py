@@ -1,7 +1,7 @@
 """Makes tests/golden/rig.json, with which Python and TypeScript are held to the same rig: `python tools/rig_golden.py`.
 
-It holds a small made-up avatar as a GLB, what the Python rig makes of it in some expressions and poses, the names of the
-shapes, and a motion.
+It holds a small made-up avatar as a GLB, what the Python rig makes of it in some expressions and poses, the names of
+the shapes, and a motion.
 """
 
 from __future__ import annotations
@@ -55,7 +55,14 @@ def evaluate(glb: Path) -> list[dict[str, Any]]:
         head32.skin_weights.double(),
         head32.topology,
     )
-    splats = Gaussians(*(value.double() for value in splats32[:5]), splats32.triangle)
+    splats = Gaussians(
+        splats32.means.double(),
+        splats32.quats.double(),
+        splats32.log_scales.double(),
+        splats32.opacity_logits.double(),
+        splats32.colors.double(),
+        splats32.triangle,
+    )
     faces = torch.tensor(data.topology.faces)
     results = []
     for name, weights, pose in cases():
@@ -93,12 +100,17 @@ def packed_motion() -> dict[str, Any]:
 
     motion = builtin("talk", seconds=0.5)
     packed = pack("talk", motion)
-    return {"packed": packed, "weights": np.round(motion.weights, 5).tolist(), "head": np.round(motion.head, 6).tolist()}
+    return {
+        "packed": packed,
+        "weights": np.round(motion.weights, 5).tolist(),
+        "head": np.round(motion.head, 6).tolist(),
+    }
 
 
 def main() -> None:
     sys.path.insert(0, str(ROOT))
     from tests.avatar_io.conftest import make_avatar
+
     from zero1toa.avatar_io import save_glb
     from zero1toa.heads import arkit
 

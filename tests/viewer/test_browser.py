@@ -14,13 +14,12 @@ from zero1toa.cli import main
 from zero1toa.heads import arkit
 from zero1toa.motion import BUILTIN_NAMES, builtin
 
-
 FEWEST_DB = 25.0  # of the picture in the browser against Python's; 40 and more are usual
 NECK_SHARE = 0.4  # of a turn of the head
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    return float(10 * np.log10(1 / np.mean((a - b) ** 2)))
+    return float(-10 * np.log10(max(np.mean((a - b) ** 2), 1e-12)))
 
 
 def python_picture(avatar, yaw, pitch, expression, turn=(0, 0, 0), size=256):
@@ -88,14 +87,17 @@ def test_every_shape_has_a_slider_with_a_name(view):
     assert all(label for _, label in labels)
 
 
+NAMELESS = """() => {
+    const named = (node) => ['aria-label', 'aria-labelledby'].some((name) => node.getAttribute(name));
+    const labelled = (node) => node.closest('label') || document.querySelector(`label[for="${node.id}"]`);
+    return [...document.querySelectorAll('button, input, select, canvas, video, [role=tabpanel]')]
+        .filter((node) => !named(node) && !node.textContent.trim() && !labelled(node))
+        .map((node) => node.outerHTML);
+}"""
+
+
 def test_every_control_says_what_it_is(view):
-    nameless = view.call(
-        """() => [...document.querySelectorAll('button, input, select, canvas, video, [role=tabpanel]')].filter((node) => {
-            const label = node.getAttribute('aria-label') || node.getAttribute('aria-labelledby') || node.textContent.trim();
-            return !label && !document.querySelector(`label[for="${node.id}"]`) && !node.closest('label');
-        }).map((node) => node.outerHTML)"""
-    )
-    assert nameless == []
+    assert view.call(NAMELESS) == []
 
 
 def test_the_built_in_motions_play(view, painted):
@@ -116,7 +118,10 @@ def test_the_built_in_motions_play(view, painted):
 def test_a_recording_is_dropped_and_played(view, tmp_path):
     path = tmp_path / "take.csv"
     names = [name[0].upper() + name[1:] for name in arkit.NAMES]
-    rows = [f"00:00:{i // 60:02d}:{i % 60:02d}.0,61," + ",".join(["0.5" if n == "JawOpen" else "0" for n in names]) for i in range(130)]
+    rows = [
+        f"00:00:{i // 60:02d}:{i % 60:02d}.0,61," + ",".join(["0.5" if n == "JawOpen" else "0" for n in names])
+        for i in range(130)
+    ]
     path.write_text("\n".join(["Timecode,BlendShapeCount," + ",".join(names), *rows]))
     view.drop(path)
     view.wait("zero1toa.motions().includes('take.csv')")
@@ -226,7 +231,12 @@ export const FaceLandmarker = { createFromOptions: async (fileset, options) => {
 
 def test_the_users_tracker_drives_the_face(view, tmp_path):
     """With a library that always sees the same face: what is tested is ours, from the files to the weights."""
-    files = {"vision_bundle.mjs": STUB_LIBRARY, "vision_wasm_internal.js": "", "vision_wasm_internal.wasm": "", "face.task": "x"}
+    files = {
+        "vision_bundle.mjs": STUB_LIBRARY,
+        "vision_wasm_internal.js": "",
+        "vision_wasm_internal.wasm": "",
+        "face.task": "x",
+    }
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     view.page.locator("#tab-drive").click()
@@ -237,6 +247,25 @@ def test_the_users_tracker_drives_the_face(view, tmp_path):
     view.wait("zero1toa.weights().jawOpen === 0")
     assert view.errors == []
     view.page.locator("#tab-face").click()
+
+
+def test_the_picture_comes_back_when_the_graphics_card_was_reset(browser, server):
+    viewer = Viewer(browser, server.url).loaded()
+    viewer.call("zero1toa.setCamera(70, 0)")
+    before = viewer.picture(128)
+    viewer.call(
+        """() => {
+            const gl = document.querySelector('#canvas').getContext('webgl2');
+            globalThis.loss = gl.getExtension('WEBGL_lose_context');
+            loss.loseContext();
+        }"""
+    )
+    viewer.wait("document.querySelector('#canvas').getContext('webgl2').isContextLost()")
+    viewer.call("setTimeout(() => loss.restoreContext(), 50)")
+    viewer.wait("!document.querySelector('#canvas').getContext('webgl2').isContextLost()")
+    viewer.page.wait_for_timeout(500)
+    assert psnr(viewer.picture(128), before) > FEWEST_DB
+    viewer.close()
 
 
 def test_another_avatar_is_dropped(browser, server, tmp_path):

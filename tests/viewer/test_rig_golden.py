@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from tools import rig_golden
+
 from zero1toa.heads import arkit
 
 
@@ -28,7 +28,13 @@ def found(golden, tmp_path_factory: pytest.TempPathFactory):
 def test_the_rig_gives_the_golden_vectors(golden, found) -> None:
     assert [case["name"] for case in found] == [case["name"] for case in golden["cases"]]
     for now, then in zip(found, golden["cases"], strict=True):
-        for path in (("vertices",), ("frames", "origin"), ("frames", "scale"), ("splats", "means"), ("splats", "scales")):
+        for path in (
+            ("vertices",),
+            ("frames", "origin"),
+            ("frames", "scale"),
+            ("splats", "means"),
+            ("splats", "scales"),
+        ):
             a, b = now, then
             for key in path:
                 a, b = a[key], b[key]

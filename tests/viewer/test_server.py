@@ -23,7 +23,9 @@ from zero1toa.viewer import ViewerServer, standalone_page
 from zero1toa.viewer.page import CLIENT_FILES, client_file
 
 
-def ask(server: ViewerServer, path: str, *, method: str = "GET", **headers: str) -> tuple[http.client.HTTPResponse, bytes]:
+def ask(
+    server: ViewerServer, path: str, *, method: str = "GET", **headers: str
+) -> tuple[http.client.HTTPResponse, bytes]:
     connection = http.client.HTTPConnection(server.host, server.port, timeout=10)
     connection.putrequest(method, path, skip_host="Host" in headers, skip_accept_encoding=True)
     for name, value in headers.items():
@@ -63,8 +65,9 @@ def test_head_gives_the_length_and_no_body(server, painted_file):
 
 @pytest.mark.parametrize(
     "path",
-    ["/nothing", "/../pyproject.toml", "/..%2f..%2fetc%2fpasswd", "/static/app.js", "//etc/passwd", "/app.js/", "/%2e%2e/",
-     "/./app.js", "/painted.glb", "/etc/passwd", "/tracker/face_landmarker.task", "/\\..\\", "/index.html%00"],
+    ["/nothing", "/../pyproject.toml", "/..%2f..%2fetc%2fpasswd", "/static/app.js", "//etc/passwd", "/app.js/",
+     "/%2e%2e/", "/./app.js", "/painted.glb", "/etc/passwd", "/tracker/face_landmarker.task",
+     "/\\..\\", "/index.html%00"],
 )  # fmt: skip
 def test_nothing_else_is_reachable(server, path):
     assert ask(server, path)[0].status == 404
@@ -132,7 +135,12 @@ def test_the_users_tracker_is_served_and_nothing_else_of_its_folder(painted_file
     import threading
 
     (tmp_path / "wasm").mkdir()
-    for name in ("vision_bundle.mjs", "wasm/vision_wasm_internal.js", "wasm/vision_wasm_internal.wasm", "my_model.task"):
+    for name in (
+        "vision_bundle.mjs",
+        "wasm/vision_wasm_internal.js",
+        "wasm/vision_wasm_internal.wasm",
+        "my_model.task",
+    ):
         (tmp_path / name).write_text(name)
     (tmp_path / "secret.txt").write_text("secret")
     server = ViewerServer(painted_file.read_bytes(), "a.glb", tracker=tmp_path)
@@ -156,7 +164,9 @@ def test_the_command_prints_its_address_and_ends_cleanly(painted_file, number):
     environment.pop("DISPLAY", None)
     environment.pop("WAYLAND_DISPLAY", None)
     command = [sys.executable, "-m", "zero1toa", "view", str(painted_file)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
         assert process.stdout is not None and process.stderr is not None
         first = process.stdout.readline()
         address = re.search(r"http://127\.0\.0\.1:(\d+)/", first)

@@ -25,12 +25,12 @@ class Viewer:
         self.errors: list[str] = []
         self.requests: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        self.page.on("console", lambda entry: self.errors.append(entry.text) if entry.type == "error" else None)
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(url)
 
     def wait(self, expression: str, what: str = "") -> Any:
-        """The expression's value as soon as it is true. (Playwright's own waiting needs eval, which the page forbids.)"""
+        """The expression's value once it is true. (Playwright's own waiting needs eval, which the page forbids.)"""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             value = self.page.evaluate(expression)
@@ -59,8 +59,9 @@ class Viewer:
                 const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
                 const data = new DataTransfer();
                 data.items.add(new File([bytes], name));
+                const options = { dataTransfer: data, bubbles: true, cancelable: true };
                 for (const kind of ['dragenter', 'dragover', 'drop'])
-                    document.body.dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
+                    document.body.dispatchEvent(new DragEvent(kind, options));
             }""",
             [base64.b64encode(path.read_bytes()).decode(), name or path.name],
         )

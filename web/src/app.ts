@@ -30,7 +30,7 @@ export class App {
   private readonly scene: ScenePanel;
   private readonly about = new AboutPanel();
   private readonly frame: Frame;
-  private readonly statistics = new Statistics();
+  readonly statistics = new Statistics();
   private readonly recorder: Recorder;
   private readonly files: { open: () => void };
   private name = 'avatar';
@@ -103,7 +103,8 @@ export class App {
         } else if (!this.drive.take([file]))
           throw new BadFile(`${file.name} is nothing that the viewer opens. It opens avatars (.glb) and Live Link Face recordings (.csv).`);
       } catch (error) {
-        toast(message(error), 'error');
+        const text = message(error);
+        toast(text.includes(file.name) ? text : `${file.name}: ${text}`, 'error');
       }
     }
   }
@@ -159,6 +160,7 @@ export class App {
     this.scheduled = false;
     if (!this.stage.avatar) return; // nothing to draw yet
     if (!this.stage.ready()) return this.request();
+    const start = performance.now();
     const since = (now - this.last) / 1000;
     const passed = Math.min(since, LONGEST_STEP);
     this.last = now;
@@ -176,6 +178,7 @@ export class App {
     else this.statistics.rest();
     this.statistics.show(this.stage, this.loadSeconds);
     this.awaken();
+    if (changed) this.statistics.worked(performance.now() - start);
   }
 
   /** A blink comes by itself, some seconds from now. */
@@ -209,10 +212,7 @@ export class App {
       event.preventDefault();
       toast('The graphics card was reset; the picture comes back by itself.');
     });
-    canvas.addEventListener('webglcontextrestored', () => {
-      player.touch();
-      this.request();
-    });
+    canvas.addEventListener('webglcontextrestored', () => void stage.restore());
     byId('viewport').addEventListener('pointermove', (event) => {
       if (!this.drive.follow.checked) return;
       const box = canvas.getBoundingClientRect();

@@ -25,6 +25,7 @@ function publish(app: App): object {
     play: (name: string) => app.timeline.choose(name),
     pause: () => {
       app.player.playing = false;
+      app.player.touch();
       app.request();
     },
     seek: (seconds: number) => {
@@ -43,11 +44,13 @@ function publish(app: App): object {
         reader.readAsDataURL(blob);
       });
     },
-    measure: (frames: number) => app.stage.measure(frames),
+    measure: (poses: number, draws = 0) => app.stage.measure(poses, draws),
     statistics: () => ({
       loadSeconds: app.loadSeconds,
       splats: app.stage.avatar?.splats.count ?? 0,
       activeSplats: app.stage.activeSplats,
+      frameMilliseconds: [...app.statistics.work],
+      triangles: app.stage.rig?.triangles ?? 0,
     }),
   };
 }

@@ -33,9 +33,15 @@ export async function findSource(): Promise<Source> {
     name,
     avatar: avatar === null ? null : () => (inline ? inflate(fromBase64(avatar)) : get(avatar)),
     motions: data.motions.map(unpack),
-    tracker: data.tracker ?? null,
+    tracker: data.tracker ? absolute(data.tracker) : null,
     standalone: holder !== null,
   };
+}
+
+/** An import needs a whole address. */
+function absolute(files: TrackerFiles): TrackerFiles {
+  const entries = Object.entries(files).map(([role, address]) => [role, new URL(address as string, location.href).href]);
+  return Object.fromEntries(entries) as unknown as TrackerFiles;
 }
 
 /** The licences of what is built in. */

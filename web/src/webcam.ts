@@ -139,7 +139,7 @@ async function load(files: TrackerFiles): Promise<Landmarker> {
       },
     );
   } catch (error) {
-    throw new Error(`MediaPipe could not load the model: ${String((error as Error).message ?? error).slice(0, 160)}`);
+    throw new Error(`MediaPipe could not load the model: ${String((error as Error).message ?? error).split('\n')[0]!.slice(0, 160)}`);
   }
 }
 

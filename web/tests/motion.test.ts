@@ -60,6 +60,7 @@ test('between frames a motion is linear, and outside it stays', () => {
   near(seconds(ramp), 1.5);
 });
 
+const JAW = at('jawOpen');
 const header = `Timecode,BlendShapeCount,${NAMES.map((n) => n[0]!.toUpperCase() + n.slice(1)).join(',')},HeadYaw,HeadPitch,HeadRoll`;
 const line = (code: string, jaw: number, yaw = 0): string => [code, 61, ...NAMES.map((n) => (n === 'jawOpen' ? jaw : 0)), yaw, 0, 0].join(',');
 
@@ -78,6 +79,17 @@ test('columns may stand in any order and case; rows without a face repeat the la
   const motion = readLiveLink([columns.join(';'), row, '00:00:00:02'].join('\n'), 'x.csv');
   near(motion.weights[at('jawOpen')]!, 0.25);
   near(motion.weights[COUNT + at('jawOpen')]!, 0.25);
+});
+
+test('frames that a recording lacks are filled, so that it keeps its time', () => {
+  const at60 = (i: number): string => line(`23:59:5${9 - (i < 60 ? 1 : 0)}:${String(i % 60).padStart(2, '0')}`, i / 200);
+  const kept = Array.from({ length: 120 }, (_, i) => i).filter((i) => i < 20 || i > 30);
+  const rows = kept.map(at60);
+  rows.push(line('00:00:00:00', 120 / 200), line('00:00:00:01', 121 / 200)); // after midnight
+  const motion = readLiveLink([header, ...rows].join('\n'), 'x.csv');
+  assert.equal(motion.fps, 60);
+  assert.equal(motion.frames, 122);
+  for (const frame of [0, 19, 25, 30, 31, 90, 121]) near(motion.weights[frame * COUNT + JAW]!, frame / 200, 1e-6);
 });
 
 for (const [what, text, expected] of [

@@ -32,7 +32,7 @@ def client_file(name: str) -> bytes:
     """
     assert name in CLIENT_FILES, name
     try:
-        return resources.files("zero1toa.viewer").joinpath("static", name).read_bytes()
+        return resources.files("zero1toa.viewer").joinpath("static").joinpath(name).read_bytes()
     except OSError as error:
         raise AssetError(f"The viewer's file {name} is missing; install zero1toa again.") from error
 
@@ -50,7 +50,9 @@ def standalone_page(avatar: bytes, name: str) -> bytes:
         "avatar": base64.b64encode(gzip.compress(avatar, _GZIP_LEVEL, mtime=0)).decode(),
         "motions": packed_motions(),
     }
-    page, style, script, licences = (client_file(n).decode() for n in ("index.html", "style.css", "app.js", "licences.txt"))
+    page, style, script, licences = (
+        client_file(n).decode() for n in ("index.html", "style.css", "app.js", "licences.txt")
+    )
     assert _STYLE in page and _SCRIPT in page
     parts = [
         f'<script type="text/plain" id="licences">\n{_inside_script(licences)}</script>',

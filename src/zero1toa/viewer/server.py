@@ -193,7 +193,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *, body: bool) -> None:
         if not self._host_is_ours():
-            self._send(HTTPStatus.MISDIRECTED_REQUEST, _page(b"This server does not go by that name.\n", "text/plain"), body)
+            self._send(
+                HTTPStatus.MISDIRECTED_REQUEST, _page(b"This server does not go by that name.\n", "text/plain"), body
+            )
             return
         page = self.pages.get(urlsplit(self.path).path)
         if page is None:

@@ -9,6 +9,9 @@ const RATES = [24, 25, 30, 48, 50, 60, 90, 100, 120, 240]; // frames a second th
 const USUAL_RATE = 60; // the app's own
 const FEWEST_SHAPES = 10; // fewer columns of known names are no recording of a face
 const LONGEST = 3600; // seconds
+const TIMECODE = /^(\d+):(\d{1,2}):(\d{1,2})(?:[:;](\d+(?:\.\d*)?)|(\.\d+))?$/; // HH:MM:SS:FF.sub
+const DAY = 86_400; // seconds
+const STEADY = 0.5; // of a frame: rows that stray less from an even rhythm are even
 const MOST_BYTES = 200e6;
 
 /** Reads a recording. Throws BadFile with a sentence. */
@@ -52,7 +55,50 @@ export function readLiveLink(text: string, name: string): Motion {
       head[3 * f + c] = turn[c]! * (1 - NECK_SHARE);
     }
   });
-  return { name, fps, frames, weights, neck, head, eyes: null };
+  return evened({ name, fps, frames, weights, neck, head, eyes: null }, rowTimes(rows.map((row) => row[time] ?? ''), fps));
+}
+
+/** Seconds of the rows since the first one; null where the timecodes do not say. Midnight may pass. */
+export function rowTimes(codes: string[], fps: number): number[] | null {
+  const times: number[] = [];
+  let days = 0;
+  for (const code of codes) {
+    const match = TIMECODE.exec(code.trim());
+    if (!match || match[4] === undefined) return null;
+    const second = 3600 * Number(match[1]) + 60 * Number(match[2]) + Number(match[3]);
+    let now = second + Math.min(Number(match[4]) / fps, 1) + days * DAY;
+    if (times.length && now < times.at(-1)! - DAY / 2) {
+      days++;
+      now += DAY;
+    }
+    if (times.length && now < times.at(-1)!) return null;
+    times.push(now);
+  }
+  return times.map((now) => now - times[0]!);
+}
+
+/** The motion at even times: where rows are missing, the ones around them are mixed. */
+function evened(motion: Motion, times: number[] | null): Motion {
+  const { fps } = motion;
+  if (!times || times.every((now, row) => Math.abs(now * fps - row) < STEADY)) return motion;
+  const frames = Math.round(times.at(-1)! * fps) + 1;
+  if (frames > LONGEST * fps) return motion;
+  const parts = { weights: COUNT, neck: 3, head: 3 } as const;
+  const result: Motion = { ...motion, frames };
+  for (const part of Object.keys(parts) as (keyof typeof parts)[]) result[part] = new Float32Array(frames * parts[part]);
+  let row = 0;
+  for (let f = 0; f < frames; f++) {
+    while (row < motion.frames - 2 && times[row + 1]! <= f / fps) row++;
+    const next = Math.min(row + 1, motion.frames - 1);
+    const span = times[next]! - times[row]!;
+    const share = span > 0 ? Math.min(Math.max((f / fps - times[row]!) / span, 0), 1) : 0;
+    for (const part of Object.keys(parts) as (keyof typeof parts)[])
+      for (let c = 0; c < parts[part]; c++) {
+        const a = motion[part][row * parts[part] + c]!;
+        result[part][f * parts[part] + c] = a + (motion[part][next * parts[part] + c]! - a) * share;
+      }
+  }
+  return result;
 }
 
 /** Rotation vector of yaw, then pitch, then roll, each about the axis that the one before has turned. */
@@ -70,7 +116,7 @@ export function rotationVector(m: Matrix): [number, number, number] {
 
 /** Frames a second of a list of timecodes HH:MM:SS:FF.sub, from how many rows a second holds. */
 export function frameRate(codes: string[]): number {
-  const moments = codes.map((code) => /^(\d+):(\d{1,2}):(\d{1,2})(?:[:;](\d+(?:\.\d*)?)|(\.\d+))?$/.exec(code.trim()));
+  const moments = codes.map((code) => TIMECODE.exec(code.trim()));
   const full = new Map<number, number>();
   let highest = 0;
   const whole: number[] = [];

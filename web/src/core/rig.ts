@@ -12,6 +12,7 @@ export const TEXTURE_WIDTH = 2048;
 
 const SHORTEST = 1e-12; // metres: an edge that is not longer has no direction
 const NARROWEST = 1e-4; // sine of the angle up to which rounding decides the normal
+const THIRD = 1 / 3;
 const STEEP = 0.6; // an edge with a smaller x is safely away from the x axis
 
 const JAW_OPEN = at('jawOpen');
@@ -28,6 +29,7 @@ export class Rig {
   readonly textureHeight: number;
   readonly triangles: number;
   private readonly eyeRows: Uint32Array;
+  private readonly corners: Int32Array; // (T, 3) where in `positions` each corner begins
 
   constructor(readonly head: Head) {
     this.positions = Float32Array.from(head.rest);
@@ -35,6 +37,7 @@ export class Rig {
     this.textureHeight = Math.ceil(this.triangles / (TEXTURE_WIDTH / 2));
     this.frames = new Float32Array(TEXTURE_WIDTH * this.textureHeight * 4);
     this.eyeRows = rowsOfEyes(head);
+    this.corners = Int32Array.from(head.faces, (row) => 3 * row);
     this.computeFrames();
   }
 
@@ -98,65 +101,70 @@ export class Rig {
   }
 
   private computeFrames(): void {
-    const { positions: v, frames, triangles } = this;
-    const faces = this.head.faces;
-    for (let f = 0, o = 0; f < triangles; f++, o += FRAME) {
-      const i = faces[3 * f]! * 3, j = faces[3 * f + 1]! * 3, k = faces[3 * f + 2]! * 3;
+    const { positions: v, frames, corners } = this;
+    for (let f = 0, o = 0; f < corners.length; f += 3, o += FRAME) {
+      const i = corners[f]!, j = corners[f + 1]!, k = corners[f + 2]!;
       const ax = v[i]!, ay = v[i + 1]!, az = v[i + 2]!;
       let ex = v[j]! - ax, ey = v[j + 1]! - ay, ez = v[j + 2]! - az;
       const fx = v[k]! - ax, fy = v[k + 1]! - ay, fz = v[k + 2]! - az;
-      frames[o] = ax + (ex + fx) / 3;
-      frames[o + 1] = ay + (ey + fy) / 3;
-      frames[o + 2] = az + (ez + fz) / 3;
+      frames[o] = ax + (ex + fx) * THIRD;
+      frames[o + 1] = ay + (ey + fy) * THIRD;
+      frames[o + 2] = az + (ez + fz) * THIRD;
 
       let length = Math.sqrt(ex * ex + ey * ey + ez * ez);
       if (length > SHORTEST) {
-        ex /= length;
-        ey /= length;
-        ez /= length;
+        const inverse = 1 / length;
+        ex *= inverse;
+        ey *= inverse;
+        ez *= inverse;
       } else {
         ex = 1;
         ey = ez = length = 0;
       }
       let nx = ey * fz - ez * fy, ny = ez * fx - ex * fz, nz = ex * fy - ey * fx;
-      let height = Math.sqrt(nx * nx + ny * ny + nz * nz);
-      frames[o + 3] = (length + height) / 2;
-      if (height <= NARROWEST * Math.max(Math.sqrt(fx * fx + fy * fy + fz * fz), SHORTEST)) {
+      let square = nx * nx + ny * ny + nz * nz;
+      let height = Math.sqrt(square);
+      frames[o + 3] = (length + height) * 0.5;
+      if (square <= NARROWEST * NARROWEST * Math.max(fx * fx + fy * fy + fz * fz, SHORTEST * SHORTEST)) {
         // No area: any normal at right angles to the edge will do.
-        if (Math.abs(ex) < STEEP) [nx, ny, nz] = [0, ez, -ey];
-        else [nx, ny, nz] = [-ez, 0, ex];
-        height = Math.sqrt(nx * nx + ny * ny + nz * nz);
+        if (Math.abs(ex) < STEEP) {
+          nx = 0;
+          ny = ez;
+          nz = -ey;
+        } else {
+          nx = -ez;
+          ny = 0;
+          nz = ex;
+        }
+        square = nx * nx + ny * ny + nz * nz;
+        height = Math.sqrt(square);
       }
-      nx /= height;
-      ny /= height;
-      nz /= height;
+      const upright = 1 / height;
+      nx *= upright;
+      ny *= upright;
+      nz *= upright;
       const sx = ey * nz - ez * ny, sy = ez * nx - ex * nz, sz = ex * ny - ey * nx;
-      writeQuaternion(frames, o + 4, ex, ey, ez, nx, ny, nz, sx, sy, sz);
+
+      // The rotation with the columns e, n, s as a quaternion: the row of 4 q q^T with the largest diagonal. Written out
+      // here, since a call with so many numbers would make a heap object of each.
+      const dw = 1 + ex + ny + sz, dx = 1 + ex - ny - sz, dy = 1 - ex + ny - sz, dz = 1 - ex - ny + sz;
+      let w: number, x: number, y: number, z: number, largest: number;
+      if (dw >= dx && dw >= dy && dw >= dz) {
+        w = largest = dw; x = nz - sy; y = sx - ez; z = ey - nx;
+      } else if (dx >= dy && dx >= dz) {
+        w = nz - sy; x = largest = dx; y = ey + nx; z = sx + ez;
+      } else if (dy >= dz) {
+        w = sx - ez; x = ey + nx; y = largest = dy; z = nz + sy;
+      } else {
+        w = ey - nx; x = sx + ez; y = nz + sy; z = largest = dz;
+      }
+      const factor = (w < 0 ? -0.5 : 0.5) / Math.sqrt(largest); // the row's length is twice the root of its diagonal
+      frames[o + 4] = x * factor;
+      frames[o + 5] = y * factor;
+      frames[o + 6] = z * factor;
+      frames[o + 7] = w * factor;
     }
   }
-}
-
-/** The rotation with the columns e, n, s as a unit quaternion xyzw with w >= 0. */
-function writeQuaternion(
-  out: Float32Array, o: number,
-  ex: number, ey: number, ez: number, nx: number, ny: number, nz: number, sx: number, sy: number, sz: number,
-): void {
-  const dw = 1 + ex + ny + sz, dx = 1 + ex - ny - sz, dy = 1 - ex + ny - sz, dz = 1 - ex - ny + sz;
-  let w: number, x: number, y: number, z: number;
-  if (dw >= dx && dw >= dy && dw >= dz) {
-    w = dw; x = nz - sy; y = sx - ez; z = ey - nx;
-  } else if (dx >= dy && dx >= dz) {
-    w = nz - sy; x = dx; y = ey + nx; z = sx + ez;
-  } else if (dy >= dz) {
-    w = sx - ez; x = ey + nx; y = dy; z = nz + sy;
-  } else {
-    w = ey - nx; x = sx + ez; y = nz + sy; z = dz;
-  }
-  const factor = (w < 0 ? -1 : 1) / Math.sqrt(w * w + x * x + y * y + z * z);
-  out[o] = x * factor;
-  out[o + 1] = y * factor;
-  out[o + 2] = z * factor;
-  out[o + 3] = w * factor;
 }
 
 function rowsOfEyes(head: Head): Uint32Array {

@@ -62,6 +62,12 @@ export class SplatPainter {
     return this.spark.sorting;
   }
 
+  /** To be called when the graphics card was reset: a sort that was under way then never ends. */
+  forgetSort(): void {
+    this.spark.sorting = false;
+    this.spark.sortDirty = true;
+  }
+
   private async sorted(): Promise<void> {
     const end = performance.now() + LONGEST_SORT;
     while ((this.spark.sorting || this.spark.sortDirty) && performance.now() < end)

@@ -14,7 +14,12 @@ interface Row {
   row: HTMLElement;
   input: HTMLInputElement;
   output: HTMLElement;
+  value: number; // as shown
+  live: number;
 }
+
+const VISIBLE = 0.004; // a smaller change of a weight is not shown
+const REFRESH = 60; // milliseconds between looks at the rows while something plays
 
 export class FacePanel {
   readonly element = el('div', { class: 'face' });
@@ -24,6 +29,7 @@ export class FacePanel {
   private readonly search = el('input', { type: 'search', placeholder: 'Search 52 shapes', 'aria-label': 'Search shapes', class: 'search' });
   private readonly nothing = el('p', { class: 'hint', hidden: true }, 'No shape of that name.');
   private linked = false;
+  private refreshed = 0;
 
   constructor(
     private readonly player: Player,
@@ -53,16 +59,23 @@ export class FacePanel {
 
   /** Shows what the player has: sliders follow presets, and a bar behind each shows what a motion adds. */
   refresh(): void {
-    if (this.element.offsetParent === null) return;
-    for (const { shape, row, input, output } of this.rows) {
-      const value = this.player.manual[shape]!;
-      const live = this.player.weights[shape]!;
-      const shown = Math.max(value, live).toFixed(2);
-      if (document.activeElement !== input || this.player.settling) input.value = String(value);
-      if (output.textContent !== shown) output.textContent = shown;
-      row.style.setProperty('--value', value.toFixed(3));
-      row.style.setProperty('--live-value', live.toFixed(3));
-      row.classList.toggle('active', live > 0.004);
+    const now = performance.now();
+    if (now - this.refreshed < REFRESH && (this.player.playing || this.player.driver)) return;
+    this.refreshed = now;
+    for (const row of this.rows) {
+      const value = this.player.manual[row.shape]!;
+      const live = this.player.weights[row.shape]!;
+      if (Math.abs(value - row.value) > VISIBLE || (value === 0 && row.value !== 0)) {
+        row.value = value;
+        if (document.activeElement !== row.input || this.player.settling) row.input.value = String(value);
+        row.row.style.setProperty('--value', value.toFixed(3));
+      }
+      if (Math.abs(live - row.live) > VISIBLE || (live === 0 && row.live !== 0)) {
+        row.live = live;
+        row.output.textContent = live.toFixed(2);
+        row.row.style.setProperty('--live-value', live.toFixed(3));
+        row.row.classList.toggle('active', live > VISIBLE);
+      }
     }
     for (const [key, { input, output }] of this.turnInputs) {
       input.value = String(this.player.turn[key]);
@@ -110,7 +123,7 @@ export class FacePanel {
     };
     input.addEventListener('input', () => set(Number(input.value)));
     row.addEventListener('dblclick', () => set(0));
-    this.rows.push({ shape, row, input, output });
+    this.rows.push({ shape, row, input, output, value: 0, live: 0 });
     return row;
   }
 

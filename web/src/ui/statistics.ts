@@ -2,11 +2,14 @@
 import type { Stage } from '../stage/stage';
 import { byId } from './dom';
 
+const REMEMBERED = 600; // frames
 const WINDOW = 30; // frames that the rate is the mean of
 
 export class Statistics {
   private readonly element = byId('statistics');
   private readonly steps: number[] = [];
+  /** Milliseconds of the main thread for each of the last frames, panels included. */
+  readonly work: number[] = [];
 
   toggle(): void {
     this.element.hidden = !this.element.hidden;
@@ -16,6 +19,11 @@ export class Statistics {
   frame(seconds: number): void {
     this.steps.push(seconds);
     if (this.steps.length > WINDOW) this.steps.shift();
+  }
+
+  worked(milliseconds: number): void {
+    this.work.push(milliseconds);
+    if (this.work.length > REMEMBERED) this.work.shift();
   }
 
   rest(): void {
