@@ -64,7 +64,7 @@ def main() -> int:
     """Makes both files."""
     run_time = compile_lock([], CONSTRAINTS)
     write_lock("requirements.lock", run_time)
-    with_tests = compile_lock(["test"], run_time)
+    with_tests = compile_lock(["test", "diffusion"], run_time)
     write_lock("requirements-test.lock", [line for line in with_tests if line not in run_time])
     return 0
 
