@@ -19,6 +19,7 @@ import { Statistics } from './ui/statistics';
 import { Timeline } from './ui/timeline';
 
 const LONGEST_STEP = 0.1; // seconds: after a pause, time goes on and does not jump
+const REFRESH = 60; // milliseconds
 const BLACK_AFTER = 12; // seconds without a drawn splat until a message says so
 
 export class App {
@@ -37,6 +38,7 @@ export class App {
   private scheduled = false;
   private last = 0;
   private wake = 0;
+  private refreshed = 0;
   loadSeconds = 0;
 
   constructor(canvas: HTMLCanvasElement) {
@@ -51,7 +53,10 @@ export class App {
     this.frame = new Frame({ face: this.face.element, drive: this.drive.element, scene: this.scene.element, about: this.about.element });
     this.scene.apply();
     this.frame.onTheme = () => this.scene.apply();
-    this.frame.onTab = change;
+    this.frame.onTab = () => {
+      this.player.touch(); // a panel that was hidden has not been kept up to date
+      change();
+    };
     this.bind(canvas);
   }
 
@@ -169,7 +174,7 @@ export class App {
     const turning = this.stage.view.advance(passed);
     if (changed) this.stage.pose(this.player.weights, this.player.pose);
     this.stage.draw();
-    if (changed) this.refresh();
+    if (changed) this.refresh(now);
     if (moving || turning) {
       this.stage.moving(since);
       this.statistics.frame(since);
@@ -194,7 +199,10 @@ export class App {
     }, wait * 1000);
   }
 
-  private refresh(): void {
+  /** Brings the controls up to date; some times a second while something plays. */
+  private refresh(now: number): void {
+    if (now - this.refreshed < REFRESH && (this.player.playing || this.player.driver)) return;
+    this.refreshed = now;
     this.face.refresh();
     this.drive.refresh();
     this.timeline.refresh();

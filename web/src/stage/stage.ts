@@ -145,8 +145,7 @@ export class Stage {
   draw(): void {
     this.renderer.render(this.scene, this.view.camera);
     const gl = this.renderer.getContext() as WebGL2RenderingContext;
-    this.fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
-    gl.flush();
+    this.fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0); // the browser flushes when the frame is handed over
   }
 
   /** Tells how long the last frame took while something moves; lowers or raises the resolution. */

@@ -19,7 +19,6 @@ interface Row {
 }
 
 const VISIBLE = 0.004; // a smaller change of a weight is not shown
-const REFRESH = 60; // milliseconds between looks at the rows while something plays
 
 export class FacePanel {
   readonly element = el('div', { class: 'face' });
@@ -29,7 +28,6 @@ export class FacePanel {
   private readonly search = el('input', { type: 'search', placeholder: 'Search 52 shapes', 'aria-label': 'Search shapes', class: 'search' });
   private readonly nothing = el('p', { class: 'hint', hidden: true }, 'No shape of that name.');
   private linked = false;
-  private refreshed = 0;
 
   constructor(
     private readonly player: Player,
@@ -59,9 +57,7 @@ export class FacePanel {
 
   /** Shows what the player has: sliders follow presets, and a bar behind each shows what a motion adds. */
   refresh(): void {
-    const now = performance.now();
-    if (now - this.refreshed < REFRESH && (this.player.playing || this.player.driver)) return;
-    this.refreshed = now;
+    if (this.element.offsetParent === null) return; // another panel is shown
     for (const row of this.rows) {
       const value = this.player.manual[row.shape]!;
       const live = this.player.weights[row.shape]!;
