@@ -45,7 +45,8 @@ person in it is synthetic.
 
 The head is NOT FLAME: it has other vertices and triangles, and binding_0 counts those of head_mesh.npz. A program that
 poses FLAME and takes its triangles stops at static_offset, whose size is that of our mesh, or shows nonsense. Instead
-of posing FLAME, give the program the mesh: in FlameGaussianModel.select_mesh_by_timestep, call
+of posing FLAME (whose file that program still wants when it starts), give it the mesh: in
+FlameGaussianModel.select_mesh_by_timestep, call
 
   mesh = np.load("head_mesh.npz")
   self.flame_model.faces = torch.from_numpy(mesh["faces"]).long().cuda()
