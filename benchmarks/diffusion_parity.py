@@ -83,7 +83,7 @@ def golden(model: str) -> dict[str, Any]:
 def model(name: str) -> tuple[ModelSpec, Networks, dict[str, Any]]:
     """The tiny model on the golden numbers' weights, and the numbers."""
     numbers = golden(name)
-    spec = replace(tiny(SPECS[name]), window=_WINDOW, overlap=_OVERLAP)
+    spec = replace(tiny(SPECS[name]), window=_WINDOW, overlap=min(_OVERLAP, SPECS[name].overlap))
     networks = random_networks(spec, numbers["seed"])
     return spec, networks.ready(spec, torch.device("cpu"), torch.float32, None), numbers
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import tyro
 
+from .cli_clip import clip
 from .errors import InputError
 from .progress import Progress
 
@@ -71,4 +72,4 @@ def ablation(
             progress.say(f"Wrote {output}/: {', '.join(names)}")
 
 
-COMMANDS = {"ablation": ablation}
+COMMANDS = {"ablation": ablation, "clip": clip}

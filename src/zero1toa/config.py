@@ -143,8 +143,9 @@ class DiffusionConfig:
     inversion_condition: str = "full"
     """What the way up sees: "full" the photo and the landmarks, "null" the landmarks alone (more is changed)."""
     inversion_refinements: int = 0
-    """Fixed-point iterations of an upward step; 0 is DDIM's plain inverse. 2 to 5 invert four to sixteen times more
-    exactly (measured on Gaussian mixtures), and so change less."""
+    """Fixed-point iterations of an upward step; 0 is DDIM's plain inverse. On a mixture of two broad Gaussians 2 come
+    back ten times closer to where they began than 0, and so change less; on one of two narrow ones more than 2 do not
+    converge."""
     landmarks: str = "detected"
     """Of the avatar's renders: "detected" by MediaPipe (paper), and projected where it finds no face; or "projected"
     from the posed head."""
@@ -183,6 +184,20 @@ class DistillConfig:
     """Time below which NFSD takes the unconditional answer for the domain's direction."""
     weight: float = 1.0
     """Of the loss: half the squared length of the gradient on the latents, mean over frames."""
+
+
+@dataclass(frozen=True)
+class ClipConfig:
+    """Which pictures of an avatar `evaluate clip` scores: every expression from every side."""
+
+    yaws: tuple[float, ...] = (-30.0, 0.0, 30.0)
+    """Degrees to the subject's left."""
+    expressions: tuple[str, ...] = ("neutral", "smile", "jaw open", "blink")
+    """Of `showcase.EXPRESSIONS`."""
+    background: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """RGB behind the avatar."""
+    size: int = 512
+    """Side of a picture, px; CLIP sees 224."""
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,8 @@ REPOSITORY = "Wan-AI/Wan2.2-Animate-14B-Diffusers"
 """On the Hugging Face hub; Apache-2.0 by its page."""
 
 NEEDS = (
-    f"the folder of {REPOSITORY} from huggingface.co (some 70 GB with its text encoder, estimated; Apache-2.0 by its page)"
-    " and a GPU of 24 to 80 GB"
+    f"the folder of {REPOSITORY} from huggingface.co (some 70 GB with its text encoder, estimated; Apache-2.0 by its"
+    " page) and a GPU of 24 to 80 GB"
 )
 
 PROMPT = "A person is looking at the camera and talking."
@@ -211,7 +211,9 @@ def load_wan_animate(config: DiffusionConfig, device: torch.device, seed: int) -
         )
     source = REPOSITORY if config.weights == HUB else str(Path(config.weights).expanduser())
     try:
-        pipeline = diffusers().WanAnimatePipeline.from_pretrained(source, torch_dtype=chosen_dtype(config.dtype, device))
+        pipeline = diffusers().WanAnimatePipeline.from_pretrained(
+            source, torch_dtype=chosen_dtype(config.dtype, device)
+        )
     except (OSError, ValueError, RuntimeError) as error:
         raise AssetError(f"Wan-Animate cannot be read from {source}: {str(error).splitlines()[0][:200]}") from error
     if device.type == "cuda":
@@ -247,10 +249,16 @@ def random_pipeline(seed: int) -> Any:
         text_encoder=None,
         vae=vae,
         scheduler=library.FlowMatchEulerDiscreteScheduler(shift=_SHIFT),
-        image_processor=clip.CLIPImageProcessor(crop_size=4, size=4),
+        image_processor=_clip_processor()(crop_size=4, size=4),
         image_encoder=encoder,
         transformer=transformer,
     )
+
+
+def _clip_processor() -> Any:
+    """The one that needs no torchvision, by the name that this version of transformers gives it."""
+    library = transformers()
+    return getattr(library, "CLIPImageProcessorPil", None) or library.CLIPImageProcessor
 
 
 def _lengthened(frames: Any, count: int) -> Any:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ...media import to_uint8
 from ...portrait.detect import detect_faces
+from ..clip_image import clip_pixels
 from ..landmarks import project_landmarks
 from ..protocol import Drive, Reference, Video
 from .landmark_image import STYLES, draw_landmarks
@@ -23,9 +24,6 @@ from .unet import Bank
 from .windows import windows
 
 Landmarks = Literal["detected", "projected"]
-
-_CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)  # OpenAI's CLIP, as all its image processors have them
-_CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 def reference_picture(reference: Reference, background: float) -> Image.Image:
@@ -41,16 +39,6 @@ def degraded(picture: Image.Image, factor: int = 8) -> Image.Image:
     width, height = picture.size
     small = picture.resize((max(width // factor, 1), max(height // factor, 1)), Image.Resampling.BOX)
     return small.resize((width, height), Image.Resampling.NEAREST)
-
-
-def clip_pixels(picture: Image.Image, size: int) -> Tensor:
-    """(1, 3, size, size) what CLIP reads: squeezed to a square whatever its shape, bicubic, normalised.
-
-    AniPortrait squeezes before CLIP's own processor sees the picture; Follow-Your-Emoji's pictures are square already.
-    """
-    squeezed = np.asarray(picture.convert("RGB").resize((size, size), Image.Resampling.BICUBIC), np.float32) / 255
-    normed = (squeezed - np.float32(_CLIP_MEAN)) / np.float32(_CLIP_STD)
-    return torch.from_numpy(normed).permute(2, 0, 1)[None]
 
 
 def vae_pixels(picture: Image.Image, size: int) -> Tensor:
@@ -69,7 +57,11 @@ def pose_pixels(pictures: Sequence[NDArray[np.uint8]], spec: ModelSpec) -> Tenso
 
 @torch.no_grad()
 def clip_tokens(networks: Networks, picture: Image.Image) -> Tensor:
-    """(1, M, C) of a picture: the projected embedding as one token, or all hidden states where the UNets project."""
+    """(1, M, C) of a picture: the projected embedding as one token, or all hidden states where the UNets project.
+
+    AniPortrait's code squeezes the picture to a square before CLIP's own processor sees it; Follow-Your-Emoji's
+    pictures are square already. `clip_pixels` does the same.
+    """
     pixels = clip_pixels(picture, networks.clip.config.image_size).to(networks.device, networks.dtype)
     answer = networks.clip(pixels)
     if networks.denoiser.clip_fc is None:

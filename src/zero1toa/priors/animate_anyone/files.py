@@ -13,7 +13,7 @@ ENDINGS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
 HUB = "hub"
 """Given as folder: fetch the files from the Hugging Face hub."""
 
-_OPENRAIL = "descends from Stable Diffusion 1.5 (CreativeML OpenRAIL-M); read its page before use"
+_OPENRAIL = "descends from Stable Diffusion 1.5, CreativeML OpenRAIL-M; read its page before use"
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,16 @@ def located(model: str, folder: str) -> dict[str, Path]:
 
 
 def missing_message(model: str, folder: str, missing: list[WeightFile]) -> str:
-    """One sentence for each that is missing, with what cures it."""
+    """Names, sizes, sources and licences of what is missing, and what cures it."""
     where = f"in {folder}" if folder else "given"
-    wanted = "; ".join(f"{_shown(f)} from huggingface.co/{_page(f)} ({f.gigabytes:g} GB; {f.licence})" for f in missing)
+    wanted = []
+    for page in dict.fromkeys(_page(file) for file in missing):
+        files = [file for file in missing if _page(file) == page]
+        names = ", ".join(f"{_shown(file)} ({file.gigabytes:g} GB)" for file in files)
+        wanted.append(f"{names} from huggingface.co/{page} (licence: {files[0].licence})")
     return (
-        f"The weights of {model} are not {where}: put {wanted} into one folder and say --weights FOLDER, or say"
-        f" --weights {HUB} to have them fetched (docs/diffusion.md)."
+        f"The weights of {model} are not {where}: put {'; '.join(wanted)} into one folder and say --weights FOLDER, or"
+        f" say --weights {HUB} to have them fetched (docs/diffusion.md)."
     )
 
 
