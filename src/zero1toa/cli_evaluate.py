@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -72,4 +73,4 @@ def ablation(
             progress.say(f"Wrote {output}/: {', '.join(names)}")
 
 
-COMMANDS = {"ablation": ablation, "clip": clip}
+COMMANDS: dict[str, Callable[..., None]] = {"ablation": ablation, "clip": clip}

@@ -14,5 +14,5 @@ _STD = (0.26862954, 0.26130258, 0.27577711)
 def clip_pixels(picture: Image.Image, size: int) -> Tensor:
     """(1, 3, size, size) a picture squeezed to a square whatever its shape, bicubic, and normalised."""
     squeezed = picture.convert("RGB").resize((size, size), Image.Resampling.BICUBIC)
-    values = (np.asarray(squeezed, np.float32) / 255 - np.float32(_MEAN)) / np.float32(_STD)
+    values = (np.asarray(squeezed, np.float32) / 255 - np.array(_MEAN, np.float32)) / np.array(_STD, np.float32)
     return torch.from_numpy(values).permute(2, 0, 1)[None]

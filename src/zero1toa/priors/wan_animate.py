@@ -183,11 +183,12 @@ def partial_flow(strength: float, shift: float) -> Any:
     """A flow-matching Euler scheduler that walks only the last `strength` of its steps."""
     base: Any = diffusers().FlowMatchEulerDiscreteScheduler
 
-    class PartialFlow(base):  # type: ignore[misc]
+    class PartialFlow(base):
         def set_timesteps(self, num_inference_steps: int, device: Any = None, **more: Any) -> None:
             super().set_timesteps(num_inference_steps, device, **more)
             left_out = num_inference_steps - round(strength * num_inference_steps)
-            self.timesteps, self.sigmas = self.timesteps[left_out:], self.sigmas[left_out:]
+            for name in ("timesteps", "sigmas"):
+                setattr(self, name, getattr(self, name)[left_out:])
 
     return PartialFlow(shift=shift)
 

@@ -138,13 +138,16 @@ def test_a_whole_folder_loads_and_answers_as_the_networks_that_were_saved(needs_
     loaded = checkpoint.load_networks(
         name, DiffusionConfig(weights=str(tmp_path), dtype="float32"), torch.device("cpu")
     )
-    assert not loaded.random and loaded.guider.training == (spec.pose_norm == "batch")
+    assert not loaded.random and not loaded.guider.training
     for ours, theirs in zip(loaded.parts(), saved.parts()):
+        held = ours.state_dict()
         for key, value in theirs.state_dict().items():
-            assert torch.equal(ours.state_dict()[key], value), key
+            assert torch.equal(held[key], value), key
     running = DiffusionConfig(weights=str(tmp_path), dtype="bfloat16", pose_norm="running")
     half = checkpoint.load_networks(name, running, torch.device("cpu"))
-    assert half.dtype == torch.bfloat16 and not half.guider.training
+    assert half.dtype == torch.bfloat16
+    if name == "aniportrait":
+        assert loaded.guider.conv_layers[1].of_window and not half.guider.conv_layers[1].of_window
 
 
 def test_number_types():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -140,7 +142,8 @@ class SpatialTransformer(nn.Module):
 
     def reference_tokens(self, x: Tensor) -> Tensor:
         """(B, H W, inner) what a reference bank keeps: the input of self-attention."""
-        return self.transformer_blocks[0].norm1(self.tokens(x))
+        block = cast(TransformerBlock, self.transformer_blocks[0])
+        return block.norm1(self.tokens(x))
 
     def forward(
         self,

@@ -25,15 +25,15 @@ def draw_line(image: NDArray[np.uint8], start: Point, end: Point, color: tuple[i
     """Draws `cv2.line(image, start, end, color, thickness)` into (H, W, C); thickness 1 or 2, both ends inside."""
     assert thickness in (1, 2), thickness
     if thickness == 1:
-        x, y = _thin(start, end)
-        image[y, x] = color
+        columns, rows = _thin(start, end)
+        image[rows, columns] = color
         return
     corners = _corners(start, end)
     if corners:
         height, width = image.shape[:2]
         for first, second in zip([corners[-1], *corners[:-1]], corners):
-            x, y = _fixed_point_line(first, second, width, height)
-            image[y, x] = color
+            columns, rows = _fixed_point_line(first, second, width, height)
+            image[rows, columns] = color
         _fill_convex(image, corners, color)
     for x, y in (start, end):
         _dot(image, x, y, color)

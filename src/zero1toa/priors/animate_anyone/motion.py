@@ -20,13 +20,13 @@ class FrameEncoding(nn.Module):
         position = torch.arange(length)[:, None]
         rate = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
         encoding = torch.stack([torch.sin(position * rate), torch.cos(position * rate)], -1).flatten(1)
+        self.pe: Tensor
         self.register_buffer("pe", encoding[None])
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, F, width) with the positions added."""
-        pe: Tensor = self.pe
-        assert x.shape[1] <= pe.shape[1], f"{x.shape[1]} frames, but only {pe.shape[1]} positions"
-        return x + pe[:, : x.shape[1]].to(x.dtype)
+        assert x.shape[1] <= self.pe.shape[1], f"{x.shape[1]} frames, but only {self.pe.shape[1]} positions"
+        return x + self.pe[:, : x.shape[1]].to(x.dtype)
 
 
 class FrameAttention(Attention):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..extras import diffusers, transformers
-from .pose_guider import pose_guider
+from .pose_guider import MultiScaleGuider, pose_guider
 from .spec import ModelSpec
 from .unet import DenoisingUNet, ReferenceUNet
 
@@ -37,10 +37,11 @@ class Networks:
         return self.reference, self.denoiser, self.guider, self.vae, self.clip
 
     def ready(self, spec: ModelSpec, device: torch.device, dtype: torch.dtype, attention_rows: int | None) -> Networks:
-        """Itself, on a device, frozen, in the mode that `spec.pose_norm` asks for."""
+        """Itself, on a device, frozen, normalising as `spec.pose_norm` asks."""
         for part in self.parts():
             part.to(device=device, dtype=dtype).eval().requires_grad_(False)
-        self.guider.train(spec.pose_norm == "batch")
+        if isinstance(self.guider, MultiScaleGuider):
+            self.guider.normalize_by_window(spec.pose_norm == "batch")
         for unet in (self.reference, self.denoiser):
             unet.chunk_attention(attention_rows)
         return self

@@ -21,12 +21,23 @@ _STEM: tuple[_Layer, ...] = (
 _SCALE = 2.0  # initial value of its learned scale
 
 
+class WindowBatchNorm(nn.BatchNorm2d):
+    """Batch normalisation by the statistics of what is shown, or by the stored ones; it never changes those."""
+
+    of_window = True
+    """By what is shown: a window's frames."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        stored = (None, None) if self.of_window else (self.running_mean, self.running_var)
+        return F.batch_norm(x, *stored, self.weight, self.bias, training=self.of_window, eps=self.eps)
+
+
 def _normalized(*layers: _Layer) -> nn.Sequential:
     modules: list[nn.Module] = []
     for inputs, outputs, kernel, stride in layers:
         modules += [
             nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=1),
-            nn.BatchNorm2d(outputs),
+            WindowBatchNorm(outputs),
             nn.ReLU(),
         ]
     return nn.Sequential(*modules)
@@ -39,8 +50,8 @@ class MultiScaleGuider(nn.Module):
     `cross_attn4` are built without a cross-attention (AniPortrait, issue 170). They are no argument here.
 
     Its published inference code never leaves training mode, so the batch normalisation takes the statistics of the
-    window's frames, and so did its training; this class does so as long as it is in training mode, which
-    `spec.ModelSpec.pose_norm` decides.
+    window's frames, and so did its training: features depend on what else the window shows. Here that is the default,
+    and `spec.ModelSpec.pose_norm` decides.
     """
 
     def __init__(self, spec: NetworkSpec) -> None:
@@ -55,6 +66,12 @@ class MultiScaleGuider(nn.Module):
         for number, width in enumerate((c, 2 * c, 4 * c, 4 * c), 1):
             self.add_module(f"cross_attn{number}", SpatialTransformer(width, spec.guider_heads, spec.guider_head_width))
         self.scale = nn.Parameter(torch.full((1,), _SCALE))
+
+    def normalize_by_window(self, yes: bool) -> None:
+        """Whether statistics are those of the window's frames, or those stored with the weights."""
+        for module in self.modules():
+            if isinstance(module, WindowBatchNorm):
+                module.of_window = yes
 
     def forward(self, pictures: Tensor) -> list[Tensor]:
         """Five maps (F, c, ., .) of pictures (F, 3, H, W).

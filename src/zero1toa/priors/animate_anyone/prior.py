@@ -107,7 +107,7 @@ class AnimateAnyone:
                 steps,
                 count,
                 self.config.inversion_guidance,
-                cast(Branch, "null" if self.config.inversion_condition == "null" else "cond"),
+                "null" if self.config.inversion_condition == "null" else "cond",
                 self.config.inversion_refinements,
             )
         latents = self.sampler.denoise(condition, noisy, steps, self.spec.guidance, count)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -180,14 +181,16 @@ class ReferenceUNet(UNet):
         bank: Bank = {}
         embedding = self.time_embedding(torch.zeros(len(latents), device=latents.device))
         context = self._context(tokens)
-        last = f"up_blocks.{len(self.up_blocks) - 1}.attentions.{len(self.up_blocks[-1].attentions) - 1}"
+        final = cast(Stage, self.up_blocks[-1])
+        last = f"up_blocks.{len(self.up_blocks) - 1}.attentions.{len(final.attentions) - 1}"
 
         def layers(name: str, stage: Stage, number: int, x: Tensor) -> Tensor:
             if not len(stage.attentions):
                 return x
             name = f"{name}.attentions.{number}"
-            bank[name] = stage.attentions[number].reference_tokens(x)
-            return x if name == last else stage.attentions[number](x, context)
+            attention = cast(SpatialTransformer, stage.attentions[number])
+            bank[name] = attention.reference_tokens(x)
+            return x if name == last else attention(x, context)
 
         _run(self, self.conv_in(latents), embedding, layers)
         return bank
@@ -244,7 +247,7 @@ class DenoisingUNet(UNet):
 def _run(net: UNet, x: Tensor, embedding: Tensor, layers: _Layers, lower_pose: Sequence[Tensor] = ()) -> Tensor:
     """Down, middle and up. `layers(name, stage, number, x)` is what follows the residual block of that number."""
     skips = [x]
-    for level, stage in enumerate(net.down_blocks):
+    for level, stage in enumerate(cast(Sequence[Stage], net.down_blocks)):
         for number, resnet in enumerate(stage.resnets):
             x = layers(f"down_blocks.{level}", stage, number, resnet(x, embedding))
             skips.append(x)
@@ -256,7 +259,7 @@ def _run(net: UNet, x: Tensor, embedding: Tensor, layers: _Layers, lower_pose: S
     middle = net.mid_block
     x = layers("mid_block", middle, 0, middle.resnets[0](x, embedding))
     x = middle.resnets[1](x, embedding)
-    for level, stage in enumerate(net.up_blocks):
+    for level, stage in enumerate(cast(Sequence[Stage], net.up_blocks)):
         for number, resnet in enumerate(stage.resnets):
             x = layers(f"up_blocks.{level}", stage, number, resnet(torch.cat([x, skips.pop()], 1), embedding))
         for resample in stage.upsamplers:
