@@ -20,7 +20,7 @@ TINY = replace(
     prior="aniportrait",
     size=48,
     texture_size=128,
-    iterations=5,
+    iterations=4,
     update_interval=1,
     curriculum=CurriculumConfig(frames=2, spatial_clips=1, synthetic_clips=1, real_clips=1),
     diffusion=DiffusionConfig(random_weights=True, steps=1, landmarks="projected"),
@@ -51,7 +51,7 @@ def test_a_stopped_run_goes_on_to_the_same_avatar(demo_portrait, tmp_path, monke
     """The clips' noise is drawn from the loop's own generator."""
     whole = create_avatar(demo_portrait, TINY)
     assert whole.provenance["prior"] == "aniportrait (random weights)"
-    monkeypatch.setattr("zero1toa.symgen.create.Previewer", lambda *_: stop_at(3))
+    monkeypatch.setattr("zero1toa.symgen.create.Previewer", lambda *_: stop_at(2))
     with pytest.raises(Stopped):
         create_avatar(demo_portrait, TINY, workspace=tmp_path / "work", preview=tmp_path / "p.png")
     resumed = create_avatar(demo_portrait, TINY, workspace=tmp_path / "work", resume=True)
