@@ -112,3 +112,12 @@ def test_a_terminal_gets_a_table_with_every_row(rows: list[Row]) -> None:
 def test_the_rows_go_into_json(rows: list[Row]) -> None:
     records = json.loads(json.dumps(doctor.as_records(rows)))
     assert [Row(**record) for record in records] == rows
+
+
+@pytest.mark.parametrize("name", ["aniportrait", "follow-your-emoji", "wan-animate"])
+def test_priors_that_diffuse_say_what_they_need(rows: list[Row], name: str) -> None:
+    found = row(rows, "Priors", name)
+    assert found.state == "absent"
+    for part in ("--weights FOLDER", "huggingface.co", "GPU", "docs/diffusion.md"):
+        assert part in found.detail
+    assert ("GB)" in found.detail and ".pth" in found.detail) or name == "wan-animate"

@@ -58,6 +58,29 @@ for module in pkgutil.walk_packages(zero1toa.__path__, "zero1toa."):
     assert not loaded & {*NEVER, "mediapipe"}
 
 
+def test_every_module_imports_without_the_extra_for_diffusion() -> None:
+    """As on a machine that lacks its packages: a name set to None cannot be imported."""
+    code = """
+import sys, importlib, pkgutil
+for name in ("diffusers", "transformers", "accelerate", "safetensors", "huggingface_hub"):
+    sys.modules[name] = None
+import zero1toa, zero1toa.priors
+for module in pkgutil.walk_packages(zero1toa.__path__, "zero1toa."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+from zero1toa.config import DiffusionConfig
+from zero1toa.errors import MissingDependency
+try:
+    zero1toa.priors.load_prior("aniportrait", diffusion=DiffusionConfig(random_weights=True))
+except MissingDependency as error:
+    assert "diffusers" in str(error) and "zero1toa[diffusion]" in str(error), error
+else:
+    raise AssertionError
+zero1toa.priors.load_prior("reprojection")
+"""
+    assert "torch" in modules_after(code)
+
+
 def test_fitting_a_face_loads_neither_opencv_nor_matplotlib() -> None:
     loaded = modules_after("from zero1toa.portrait.mediapipe_runtime import mediapipe\nmediapipe()")
     assert "mediapipe" in loaded
@@ -119,7 +142,10 @@ def test_the_lock_brings_neither_cuda_nor_what_mediapipe_asks_for_in_vain() -> N
 
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "docs/fit.md", "docs/limits.md", "docs/licences.md", "docs/viewer.md", "benchmarks/README.md"],
+    sorted(
+        str(p.relative_to(ROOT))
+        for p in (ROOT / "README.md", ROOT / "benchmarks/README.md", *(ROOT / "docs").glob("*.md"))
+    ),
 )
 def test_relative_links_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
@@ -14,6 +15,7 @@ from .cli_animate import animate
 from .cli_export import export, parse_weights
 from .cli_track import track
 from .cli_view import view
+from .config import DiffusionConfig
 from .errors import InputError, Zero1toaError
 from .progress import Progress
 
@@ -65,9 +67,12 @@ def create(
     output: Output = Path("avatar.glb"),
     *,
     preset: Literal["debug", "fast", "balanced", "paper"] = "fast",
-    prior: Literal["reprojection", "external"] = "reprojection",
+    prior: Literal["reprojection", "external", "aniportrait", "follow-your-emoji", "wan-animate"] = "reprojection",
     prior_command: str = "",
-    guidance: Literal["symgen", "once", "sds"] = "symgen",
+    weights: str = "",
+    random_weights: bool = False,
+    diffusion: DiffusionConfig = DiffusionConfig(),  # noqa: B008
+    guidance: Literal["symgen", "once", "sds", "ism", "nfsd"] = "symgen",
     iterations: int | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     seed: int = 0,
@@ -90,10 +95,14 @@ def create(
         output: The avatar's file, a GLB.
         preset: How long to work: debug takes seconds, fast less than a minute, balanced a few minutes on two CPU cores;
             paper has the paper's numbers and takes hours there.
-        prior: The video model: reprojection is built in; external runs a command of yours.
+        prior: The video model: reprojection is built in; external runs a command of yours; aniportrait,
+            follow-your-emoji and wan-animate diffuse and need their weights (docs/diffusion.md).
         prior_command: That command; it finds the clip to make better in {folder} and writes the frames there.
-        guidance: symgen updates the clips as the avatar grows; once makes them once; sds follows the video prior's
-            answer to each single render (the paper's baselines).
+        weights: A folder with a diffusion prior's files, or "hub" to fetch them from the Hugging Face hub.
+        random_weights: Run a diffusion prior with tiny networks that never learned anything: a test that all runs.
+        diffusion: How a diffusion prior is run.
+        guidance: symgen updates the clips as the avatar grows; once makes them once; sds, ism and nfsd distil the score
+            of a diffusion prior (the paper's baselines); without a score, sds follows the answer to each render.
         iterations: Training steps, if not those of the preset.
         device: Where to train; auto is an NVIDIA GPU where torch and gsplat can use one.
         seed: Same seed, same machine, same avatar.
@@ -116,7 +125,12 @@ def create(
         files.check_output_file(preview)
     if dataset is not None:
         files.check_output_directory(dataset)
-    config = create_config(preset, seed, guidance, iterations, prior, prior_command)
+    diffusion = replace(
+        diffusion,
+        weights=weights or diffusion.weights,
+        random_weights=random_weights or diffusion.random_weights,
+    )
+    config = create_config(preset, seed, guidance, iterations, prior, prior_command, diffusion)
     portrait = api.fit(photo, force=force, progress=progress)
     _warn(portrait.warnings, progress)
     work = work_folder(output)

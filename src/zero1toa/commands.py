@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import files, showcase
 from .avatar import Avatar
-from .config import PRESETS, CreateConfig
+from .config import DIFFUSION_PRIORS, PRESETS, CreateConfig, DiffusionConfig
 from .errors import InputError
 from .media import contact_sheet, write_gif, write_mp4, write_png
 from .progress import Progress
@@ -27,15 +27,21 @@ def create_config(
     iterations: int | None,
     prior: str = "reprojection",
     prior_command: str = "",
+    diffusion: DiffusionConfig | None = None,
 ) -> CreateConfig:
     """A preset with the options of the command line.
 
     Raises:
-        InputError: the number of iterations cannot be used, or a command is given without its prior.
+        InputError: the number of iterations cannot be used, or a command or weights are given without their prior.
     """
+    diffusion = diffusion or DiffusionConfig()
     if prior_command and prior != "external":
         raise InputError("A prior's command was given: say --prior external too.")
-    config = replace(PRESETS[preset], seed=seed, guidance=guidance, prior=prior, prior_command=prior_command)
+    if (diffusion.weights or diffusion.random_weights) and prior not in DIFFUSION_PRIORS:
+        raise InputError(f"Weights were given: say --prior {DIFFUSION_PRIORS[0]} too, or another that diffuses.")
+    config = replace(
+        PRESETS[preset], seed=seed, guidance=guidance, prior=prior, prior_command=prior_command, diffusion=diffusion
+    )
     if iterations is None:
         return config
     if not 0 <= iterations <= _MOST_ITERATIONS:

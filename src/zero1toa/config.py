@@ -122,6 +122,85 @@ class DensityConfig:
     """Opacity below which a Gaussian is pruned (3DGS: .005; ours start at .95)."""
 
 
+DIFFUSION_PRIORS = ("aniportrait", "follow-your-emoji", "wan-animate")
+"""Priors that diffuse; they need the extra `diffusion` and weights."""
+
+
+@dataclass(frozen=True)
+class DiffusionConfig:
+    """How a diffusion prior is run. None leaves a number as the model's authors have it."""
+
+    weights: str = ""
+    """A folder with the model's files, or "hub" to fetch them from the Hugging Face hub."""
+    random_weights: bool = False
+    """Tiny networks that never learned anything instead: shows that everything runs, and makes no pictures."""
+    steps: int | None = None
+    """Denoising steps (AniPortrait: 25, Follow-Your-Emoji: 30, Wan-Animate: 20)."""
+    guidance_scale: float | None = None
+    """Scale of classifier-free guidance (AniPortrait and Follow-Your-Emoji: 3.5, Wan-Animate: 1)."""
+    inversion_guidance: float = 1.0
+    """The same on the way up. With the value of the way down an exact inversion returns its input, and nothing is
+    corrected."""
+    inversion_condition: str = "full"
+    """What the way up sees: "full" the photo and the landmarks, "null" the landmarks alone (more is changed)."""
+    inversion_refinements: int = 0
+    """Fixed-point iterations of an upward step; 0 is DDIM's plain inverse. On a mixture of two broad Gaussians 2 come
+    back ten times closer to where they began than 0, and so change less; on one of two narrow ones more than 2 do not
+    converge."""
+    landmarks: str = "detected"
+    """Of the avatar's renders: "detected" by MediaPipe (paper), and projected where it finds no face; or "projected"
+    from the posed head."""
+    background: float = 1.0
+    """Grey behind the person in what the model sees."""
+    dtype: str = "auto"
+    """"float32", "float16", "bfloat16", or "auto": float16 on a GPU, on a CPU bfloat16 where it computes in it."""
+    attention_rows: int | None = None
+    """Rows of a batch that an attention layer takes at a time: 1 to 8 fit a small card. None takes all."""
+    pose_norm: str = "batch"
+    """AniPortrait's pose guider: "batch" statistics of the clip, as its authors run it, or the "running" ones."""
+    pose_range: str = "peer"
+    """What that guider is fed: "peer" the 0 to 255 of its inference code, "train" the -1 to 1 of its training."""
+    last_window: str = "cyclic"
+    """Of a clip longer than a window: "cyclic" wraps to the first frames, as published, "clamp" does not."""
+
+
+@dataclass(frozen=True)
+class DistillConfig:
+    """Score distillation (the paper's baselines), for priors that have a score. Times are those of Stable Diffusion's
+    schedule, in [0, 1], and are translated to the prior's by their signal-to-noise ratio."""
+
+    scale: float | None = None
+    """Guidance; None is the method's own: SDS 100, ISM and NFSD 7.5 (DreamFusion, LucidDreamer, Katzir 2023)."""
+    least_time: float = 0.02
+    """Smallest time that is drawn."""
+    most_time: float = 0.98
+    """Largest time that is drawn (LucidDreamer: 0.5 at the start, growing)."""
+    ism_interval: float = 0.08
+    """ISM's delta_T: between the two noise levels that it compares."""
+    ism_step: float = 0.2
+    """ISM's delta_S: step of the inversion that leads to the lower level."""
+    ism_most_weight: float = 10.0
+    """Largest weight sqrt((1 - a) / a) of ISM. Models whose last level is pure noise make it infinite."""
+    nfsd_small_time: float = 0.2
+    """Time below which NFSD takes the unconditional answer for the domain's direction."""
+    weight: float = 1.0
+    """Of the loss: half the squared length of the gradient on the latents, mean over frames."""
+
+
+@dataclass(frozen=True)
+class ClipConfig:
+    """Which pictures of an avatar `evaluate clip` scores: every expression from every side."""
+
+    yaws: tuple[float, ...] = (-30.0, 0.0, 30.0)
+    """Degrees to the subject's left."""
+    expressions: tuple[str, ...] = ("neutral", "smile", "jaw open", "blink")
+    """Of `showcase.EXPRESSIONS`."""
+    background: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """RGB behind the avatar."""
+    size: int = 512
+    """Side of a picture, px; CLIP sees 224."""
+
+
 @dataclass(frozen=True)
 class SettleConfig:
     """The last step: the best colours for everything else as it is. Ours; the paper ends with the last iteration."""
@@ -148,8 +227,8 @@ class CreateConfig:
     prior_command: str = ""
     """For the prior "external": what to run for each clip, with {folder} for the folder's path."""
     guidance: str = "symgen"
-    """"symgen": an updatable dataset; "once": the dataset is made once and never updated; "sds": no dataset, each step
-    goes towards the prior's answer to that very render, as score distillation does."""
+    """"symgen": an updatable dataset; "once": the dataset is made once and never updated; "sds", "ism", "nfsd": no
+    dataset, score distillation from a diffusion prior. Without a score "sds" follows the answer to each render."""
     splats: int = 50_000
     """About how many Gaussians there are at the start; every triangle has at least one."""
     size: int = 384
@@ -173,6 +252,8 @@ class CreateConfig:
     rates: RatesConfig = field(default_factory=RatesConfig)
     density: DensityConfig = field(default_factory=DensityConfig)
     settle: SettleConfig = field(default_factory=SettleConfig)
+    diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
+    distill: DistillConfig = field(default_factory=DistillConfig)
 
 
 _SHORT = CurriculumConfig(frames=8, spatial_clips=6, synthetic_clips=3, real_clips=3)

@@ -25,7 +25,7 @@ _PACKAGES = ("torch", "numpy", "numba", "mediapipe", "scipy", "scikit-image", "p
 
 _PURPOSES = {
     "cuda": "training on an NVIDIA GPU",
-    "diffusion": "diffusion priors (planned; nothing in this version uses it)",
+    "diffusion": "the priors that diffuse and evaluate clip",
     "cluster": "many avatars on a Ray cluster (planned; nothing in this version uses it)",
     "bake": "making the default head's data files again",
     "test": "the checks and tests",
@@ -54,22 +54,6 @@ _PRIORS = (
         "built in: the photo's texture on the fitted head; no weights, no GPU",
     ),
     Row("Priors", "mini", "planned", "a small video diffusion model trained with zero1toa itself"),
-    Row(
-        "Priors",
-        "aniportrait",
-        "planned",
-        "will need AniPortrait's reference_unet.pth, denoising_unet.pth, motion_module.pth and pose_guider.pth, the"
-        " image encoder of sd-image-variations, sd-vae-ft-mse and a GPU of about 10 GB; see docs/licences.md",
-    ),
-    Row(
-        "Priors",
-        "follow-your-emoji",
-        "planned",
-        "will need its weights (no licence is stated) and a GPU of about 10 GB",
-    ),
-    Row(
-        "Priors", "wan-animate", "planned", "will need Wan-Animate's weights through diffusers and a GPU of 24 to 80 GB"
-    ),
     Row("Priors", "external", "ready", "runs a command of yours on each clip: create --prior external --prior-command"),
 )
 
@@ -84,7 +68,7 @@ _FLAME = Row(
 
 def report() -> list[Row]:
     """Everything `zero1toa doctor` shows, in its order. Nothing is downloaded or changed; torch is imported."""
-    return [*_versions(), *_machine(), *_extras(), *_PRIORS, _default_head(), _FLAME]
+    return [*_versions(), *_machine(), *_extras(), *_PRIORS, *_diffusion_priors(), _default_head(), _FLAME]
 
 
 def is_healthy(rows: list[Row]) -> bool:
@@ -241,6 +225,18 @@ def _package_name(requirement: str) -> str:
     match = re.match(r"[A-Za-z0-9._-]+", requirement)
     assert match, requirement
     return match.group()
+
+
+def _diffusion_priors() -> list[Row]:
+    """What each needs. Without the user's folder nobody can tell whether its weights are on this machine."""
+    from zero1toa.priors.animate_anyone.files import FILES, summary
+    from zero1toa.priors.wan_animate import NEEDS
+
+    lacking = [name for name in ("diffusers", "transformers") if _installed(name) is None]
+    first = f"first {_install_command(lacking)}; then " if lacking else ""
+    rows = [Row("Priors", name, "absent", f"{first}{summary(name)}, and a GPU of about 10 GB") for name in FILES]
+    needs = f"{first}create --prior wan-animate --weights FOLDER needs {NEEDS}; see docs/diffusion.md"
+    return [*rows, Row("Priors", "wan-animate", "absent", needs)]
 
 
 def _default_head() -> Row:

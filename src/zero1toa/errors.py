@@ -25,3 +25,7 @@ class AssetError(Zero1toaError):
 
 class MissingDependency(Zero1toaError):
     """An optional package is needed for what was asked. The message names the extra to install."""
+
+
+class MissingWeights(AssetError):
+    """A model's weights are not on this machine. The message names files, source, licence and size."""

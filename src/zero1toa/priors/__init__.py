@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..config import DIFFUSION_PRIORS
 from ..errors import InputError
 from .protocol import Drive as Drive
 from .protocol import Mode as Mode
 from .protocol import Reference as Reference
+from .protocol import ScorePrior as ScorePrior
 from .protocol import Video as Video
 from .protocol import VideoPrior as VideoPrior
 
 if TYPE_CHECKING:
+    from ..config import DiffusionConfig
     from .oracle import Inconsistency
     from .subjects import Subject
 
-NAMES = ("reprojection", "external", "oracle")
+NAMES = ("reprojection", "external", "oracle", *DIFFUSION_PRIORS)
 """What `load_prior` knows."""
 
 
@@ -29,6 +32,9 @@ def load_prior(
     timeout: float | None = None,
     subject: Subject | None = None,
     inconsistency: Inconsistency | None = None,
+    diffusion: DiffusionConfig | None = None,
+    device: str = "auto",
+    seed: int = 0,
 ) -> VideoPrior:
     """A prior by name.
 
@@ -38,9 +44,15 @@ def load_prior(
         timeout: for "external": seconds that a clip may take; by default an hour.
         subject: for "oracle", which is for evaluation only: the person whose true look it knows.
         inconsistency: for "oracle": the size of its errors; by default `Inconsistency()`.
+        diffusion: for those of `config.DIFFUSION_PRIORS`: weights and numbers.
+        device: for the same: "cpu", "cuda", or "auto", which is a GPU where torch can use one.
+        seed: for the same: of random weights.
 
     Raises:
         InputError: there is no prior of that name, or what it needs is not given.
+        MissingWeights: its weights are not there; the message says how to get them.
+        AssetError: its weights cannot be used.
+        MissingDependency: the extra `diffusion` is not installed.
     """
     if name == "reprojection":
         from .reprojection import ReprojectionPrior
@@ -56,4 +68,8 @@ def load_prior(
         if subject is None:
             raise InputError("The oracle knows only made-up persons and serves evaluation; choose another prior.")
         return OraclePrior(subject, inconsistency or Inconsistency())
+    if name in DIFFUSION_PRIORS:
+        from .diffusion import load_diffusion_prior
+
+        return load_diffusion_prior(name, diffusion, device, seed)
     raise InputError(f"There is no prior '{name}'; choose one of {', '.join(NAMES)}.")

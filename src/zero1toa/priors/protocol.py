@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -17,6 +17,9 @@ from ..portrait.texture import HeadTexture
 Mode = Literal["ddim_inversion", "sdedit", "generate"]
 """How a video is regenerated (reference/paper: DDIM inversion); "generate" leaves the given video aside. Priors that do
 not diffuse know only the difference between "generate" and the others."""
+
+ScoreBranch = Literal["cond", "null", "neg"]
+"""Under which condition a score is asked: the person, nobody, or what the person shall not look like."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,4 +91,33 @@ class VideoPrior(Protocol):
             strength: in [0, 1]; 0 returns the video, 1 gives the prior the most say.
             mode: see `Mode`.
         """
+        ...
+
+
+@runtime_checkable
+class ScorePrior(Protocol):
+    """A `VideoPrior` that diffuses, and so can say what it sees in noise: what score distillation needs.
+
+    Its answers are clean latents (x0), whatever its network predicts. With z = alpha x0 + sigma noise the noise that it
+    sees is (z - alpha x0) / sigma.
+    """
+
+    def encode(self, frames: Tensor) -> Tensor:
+        """(1, C, F', h, w) latents of opaque frames (F, 3, H, W) in [0, 1]; differentiable."""
+        ...
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """(F, 3, S, S) frames of latents (1, C, F', h, w)."""
+        ...
+
+    def level(self, time: float) -> tuple[float, float]:
+        """(alpha, sigma) at a time in [0, 1]; alpha falls and sigma rises with it."""
+        ...
+
+    def score(self, state: Any, drive: Drive, video: Video) -> Any:
+        """What `x0` needs for a clip that shows a drive as the avatar renders it; `state` is from `prepare`."""
+        ...
+
+    def x0(self, score: Any, noisy: Tensor, time: float, branch: ScoreBranch = "cond") -> Tensor:
+        """(1, C, F', h, w) the clean latents seen in noisy ones; no gradient flows through it."""
         ...

@@ -24,12 +24,13 @@ from ..portrait.portrait import Portrait
 from ..portrait.surface import PhotoSurface
 from ..portrait.teeth import place_teeth
 from ..portrait.texture import lift_texture
-from ..priors import Reference, VideoPrior, load_prior
+from ..priors import Reference, ScorePrior, VideoPrior, load_prior
 from ..progress import Progress
 from ..splats import Gaussians, rasterize, to_world
 from .checkpoint import Workspace, fingerprint
 from .dataset import Sample
 from .device import training_device
+from .distill import METHODS
 from .drives import plan_clips
 from .initialize import initial_splats
 from .limits import inner_mouth, lid_margins, splat_limits
@@ -75,7 +76,11 @@ def create_avatar(
     """
     config = config or PRESETS["fast"]
     progress = progress or Progress(quiet=True)
-    prior = prior or load_prior(config.prior, command=config.prior_command)
+    prior = prior or load_prior(
+        config.prior, command=config.prior_command, diffusion=config.diffusion, device=device, seed=config.seed
+    )
+    if config.guidance in METHODS and config.guidance != "sds" and not isinstance(prior, ScorePrior):
+        raise InputError(f"--guidance {config.guidance} needs a prior with a score, such as aniportrait.")
     kept = None if workspace is None else Workspace(workspace, fingerprint(portrait, config), resume)
     generator = torch.Generator().manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..camera import Camera
 from ..config import CreateConfig
-from ..priors import Drive, Mode, Reference, Video, VideoPrior
+from ..priors import Drive, Mode, Reference, ScorePrior, Video, VideoPrior
 from ..progress import Progress
 from ..splats import Gaussians, rasterize, rasterize_clip, to_world
 from ..splats.cpu.threads import threads_for_kernels_alone
@@ -26,6 +26,7 @@ from .checkpoint import Workspace
 from .curriculum import active_stages, opening
 from .dataset import Clip, Dataset, Sample
 from .density import controlled
+from .distill import METHODS, Distillation
 from .drives import ClipPlan
 from .limits import Limits
 from .losses import gradient_distance, weighted_distance
@@ -79,6 +80,11 @@ class SymGen:
         self.statistics = RasterStatistics(len(self.splats.means), self.device)
         self.most = round(config.density.most * len(self.splats.means))
         self.prior_state: Any = self.prior.prepare(self.reference, self.generator)
+        self.distillation: Distillation | None = None
+        if config.guidance in METHODS and isinstance(self.prior, ScorePrior):
+            self.distillation = Distillation(
+                config.guidance, self.prior, self.prior_state, config.distill, self.generator
+            )
         if self.workspace is not None and self.workspace.has_state:
             self._restore(self.workspace)
 
@@ -113,7 +119,7 @@ class SymGen:
     def update_dataset(self) -> bool:
         """Avatar-driven dataset enhancement, when it is due. Returns whether a clip was made."""
         config, k = self.config, self.iteration
-        if config.guidance == "sds":
+        if config.guidance in METHODS:
             return False
         stages = active_stages(config.curriculum, k, config.iterations)
         active = [number for number, plan in enumerate(self.plans) if plan.stage in stages]
@@ -136,8 +142,8 @@ class SymGen:
     def train_step(self) -> float:
         """Dataset-refined avatar reconstruction: one step on one picture. Returns the loss."""
         config = self.config
-        if config.guidance == "sds" and not self._wants_photo():
-            loss = self._distillation_loss()
+        if config.guidance in METHODS and not self._wants_photo():
+            loss = self._answer_loss() if self.distillation is None else self._score_loss(self.distillation)
         else:
             loss = self._reconstruction_loss(self._sample())
         splats = self.adam.splats
@@ -202,7 +208,7 @@ class SymGen:
     def _sample(self) -> Sample:
         """The photo, or a frame of any clip of the dataset."""
         numbers = self.dataset.numbers
-        if not numbers or (self.config.guidance != "sds" and self._wants_photo()):
+        if not numbers or (self.config.guidance not in METHODS and self._wants_photo()):
             return self.photo
         return self._frame_of(numbers)
 
@@ -233,13 +239,29 @@ class SymGen:
             + weights.structure * gradient_distance(image, target, sample.confidence)
         )
 
-    def _distillation_loss(self) -> Tensor:
+    def _active_drive(self) -> Drive:
+        """Of any clip of the stages that have begun."""
+        stages = active_stages(self.config.curriculum, self.iteration, self.config.iterations)
+        active = [number for number, plan in enumerate(self.plans) if plan.stage in stages]
+        return self._drive(active[self._random(len(active))])
+
+    def _score_loss(self, distillation: Distillation) -> Tensor:
+        """Score distillation on a whole clip."""
+        drive = self._active_drive()
+        background = torch.full((3,), self.config.diffusion.background)
+        drawn = [
+            self._draw(camera, expression, pose, background.to(self.device))
+            for camera, expression, pose in zip(drive.cameras, drive.expressions, drive.poses)
+        ]
+        frames = torch.stack([image for image, _ in drawn]).permute(0, 3, 1, 2)
+        alpha = torch.stack([alpha for _, alpha in drawn])[:, None].detach().cpu()
+        shown = (frames.detach().cpu() - (1 - alpha) * self.config.diffusion.background).clamp_min(0)
+        return distillation.loss(frames, drive, Video(shown, alpha, torch.ones_like(alpha)))
+
+    def _answer_loss(self) -> Tensor:
         """Towards the prior's answer to this very render: a target that moves with every step, as in SDS."""
         config = self.config
-        stages = active_stages(config.curriculum, self.iteration, config.iterations)
-        active = [number for number, plan in enumerate(self.plans) if plan.stage in stages]
-        number = active[self._random(len(active))]
-        drive = self._drive(number)
+        drive = self._active_drive()
         frame = self._random(len(drive.cameras))
         one = Drive(drive.cameras[frame : frame + 1], drive.expressions[frame, None], drive.poses[frame, None])
         image, alpha = self._draw(one.cameras[0], one.expressions[0], one.poses[0], torch.zeros(3))

@@ -1,0 +1,58 @@
+"""The packages of the extra `diffusion`, imported when they are first needed."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from types import ModuleType
+
+from ..errors import MissingDependency
+
+INSTALL = "python -m pip install 'zero1toa[diffusion]'"
+
+
+def diffusers() -> ModuleType:
+    """The module.
+
+    Raises:
+        MissingDependency: it is not installed.
+    """
+    return _module("diffusers")
+
+
+def transformers() -> ModuleType:
+    """The module.
+
+    Raises:
+        MissingDependency: it is not installed.
+    """
+    return _module("transformers")
+
+
+def _module(name: str) -> ModuleType:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of their own innards
+            return importlib.import_module(name)
+    except ImportError as error:
+        raise MissingDependency(
+            f"This needs the package {name}, which cannot be imported ({error}): {INSTALL}."
+        ) from error
+
+
+def safetensors_torch() -> ModuleType:
+    """The module `safetensors.torch`.
+
+    Raises:
+        MissingDependency: it is not installed.
+    """
+    return _module("safetensors.torch")
+
+
+def huggingface_hub() -> ModuleType:
+    """The module.
+
+    Raises:
+        MissingDependency: it is not installed.
+    """
+    return _module("huggingface_hub")

@@ -1,0 +1,100 @@
+"""The whole of SymGEN with diffusion priors whose tiny networks never learned anything: a test of the plumbing."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from zero1toa.cli import main
+from zero1toa.commands import create_config
+from zero1toa.config import PRESETS, CurriculumConfig, DiffusionConfig
+from zero1toa.errors import InputError
+from zero1toa.symgen.create import create_avatar
+
+pytest.importorskip("diffusers")
+pytest.importorskip("transformers")
+
+TINY = replace(
+    PRESETS["debug"],
+    prior="aniportrait",
+    size=48,
+    texture_size=128,
+    iterations=4,
+    update_interval=1,
+    curriculum=CurriculumConfig(frames=2, spatial_clips=1, synthetic_clips=1, real_clips=1),
+    diffusion=DiffusionConfig(random_weights=True, steps=1, landmarks="projected"),
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop_at(iteration):
+    def preview(splats, done):
+        if done == iteration:
+            raise Stopped
+
+    return preview
+
+
+def test_a_stopped_run_goes_on_to_the_same_avatar(demo_portrait, tmp_path, monkeypatch):
+    """The clips' noise is drawn from the loop's own generator."""
+    whole = create_avatar(demo_portrait, TINY)
+    assert whole.provenance["prior"] == "aniportrait (random weights)"
+    monkeypatch.setattr("zero1toa.symgen.create.Previewer", lambda *_: stop_at(2))
+    with pytest.raises(Stopped):
+        create_avatar(demo_portrait, TINY, workspace=tmp_path / "work", preview=tmp_path / "p.png")
+    resumed = create_avatar(demo_portrait, TINY, workspace=tmp_path / "work", resume=True)
+    for name, values in whole.splats._asdict().items():
+        assert torch.isfinite(values).all()
+        assert torch.equal(values, getattr(resumed.splats, name)), name
+
+
+@pytest.mark.parametrize("guidance", ["sds", "ism", "nfsd"])
+def test_each_distillation_trains_the_avatar(demo_portrait, guidance):
+    config = replace(TINY, guidance=guidance, iterations=2, photo_share=0.0)
+    before = create_avatar(demo_portrait, replace(config, iterations=0))
+    after = create_avatar(demo_portrait, config)
+    assert torch.isfinite(after.splats.colors).all()
+    assert (after.splats.colors - before.splats.colors).abs().max() > 1e-4
+    assert after.provenance["guidance"] == guidance
+
+
+def test_distillation_needs_a_score(demo_portrait):
+    with pytest.raises(InputError, match="needs a prior with a score"):
+        create_avatar(demo_portrait, replace(TINY, prior="reprojection", guidance="ism"))
+
+
+def test_weights_without_a_prior_that_diffuses_are_refused():
+    with pytest.raises(InputError, match="say --prior aniportrait"):
+        create_config("debug", 0, "symgen", None, diffusion=DiffusionConfig(weights="w"))
+
+
+@pytest.mark.parametrize("prior", ["aniportrait", "follow-your-emoji"])
+def test_the_command_line_runs_the_whole_method(demo_portrait, tmp_path, prior):
+    demo_portrait.save(tmp_path)
+    output = tmp_path / "a.glb"
+    code = main(
+        ["create", str(tmp_path), "-o", str(output), "--prior", prior, "--random-weights", "--preset", "debug"]
+        + ["--iterations", "6", "--diffusion.steps", "1", "--dataset", str(tmp_path / "clips"), "-q"]
+    )
+    assert code == 0 and output.stat().st_size > 10_000
+    assert len(list((tmp_path / "clips").glob("clip-*.png"))) == 4
+
+
+def test_missing_weights_are_exit_code_2(demo_portrait, tmp_path, capsys):
+    demo_portrait.save(tmp_path)
+    assert main(["create", str(tmp_path), "-o", str(tmp_path / "a.glb"), "--prior", "aniportrait", "-q"]) == 2
+    assert "ZJYang/AniPortrait" in capsys.readouterr().err
+    assert not (tmp_path / "a.glb").exists()
+    assert np.isfinite(demo_portrait.identity).all()
