@@ -82,8 +82,13 @@ def test_frames_without_a_face_are_lost_and_said_so(film, tmp_path: Path) -> Non
 
 def test_a_video_without_a_face_is_refused(tmp_path: Path) -> None:
     write_mp4(tmp_path / "grey.mp4", [np.full((96, 96, 3), 0.5)] * 3, fps=25)
-    with pytest.raises(InputError, match="No face was found"):
+    with pytest.raises(InputError, match="No human face was found"):
         track_video(tmp_path / "grey.mp4")
+
+
+def test_an_animal_is_refused(shared_pictures: Path) -> None:
+    with pytest.raises(InputError, match="No human face was found"):
+        track_video(shared_pictures / "not_a_person_dog.jpg")
 
 
 def test_one_frame_is_enough(film, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

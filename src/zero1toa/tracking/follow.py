@@ -13,6 +13,7 @@ from ..heads.facemesh import NUM_LANDMARKS
 from ..portrait.detect import MIN_PRESENCE, Detection, detect_faces
 from ..portrait.landmarks import NUM_MESH
 from ..portrait.patches import PatchReader, Pyramid, patch_of_landmarks
+from ..portrait.plausible import NOT_HUMAN, gather_evidence, human_log_odds
 from ..portrait.solver import Array
 from .frames import Frame
 from .people import face_look, others_removed
@@ -125,13 +126,16 @@ class FaceFollower:
         self._read_in_segment += 1
 
     def _search(self, image: NDArray[np.uint8]) -> NDArray[np.float64] | None:
-        """Landmarks (478, 3) of the largest face, or of the one that was followed if it is still about there."""
+        """Landmarks (478, 3) of the largest human face, or of the one that was followed if it is still about there."""
         self.searches += 1
-        faces = detect_faces(Image.fromarray(image), thorough=self._last is None and self.searches == 1)
-        self.most_faces = max(self.most_faces, len(faces))
-        if not faces:
-            return None
-        return (self._nearest(faces) or faces[0]).landmarks
+        picture = Image.fromarray(image)
+        faces = detect_faces(picture, thorough=self._last is None and self.searches == 1)
+        nearest = self._nearest(faces) if faces else None
+        if nearest is not None:
+            return nearest.landmarks
+        human = [face for face in faces if human_log_odds(gather_evidence(picture, face)) >= NOT_HUMAN]
+        self.most_faces = max(self.most_faces, len(human))
+        return human[0].landmarks if human else None
 
     def _nearest(self, faces: list[Detection]) -> Detection | None:
         if self._last is None:

@@ -55,7 +55,7 @@ def track_video(
         followed = follow(source, stage.advance)
     found = np.flatnonzero(followed.segments >= 0)
     if len(found) == 0:
-        raise InputError(f"No face was found in {path}; use a video in which a face is seen from the front.")
+        raise InputError(f"No human face was found in {path}; use a video in which a face is seen from the front.")
     model = load_head(head)
     config = FitConfig()
     pinhole = video_pinhole(followed.width[found], source.info.size, config.fov)
