@@ -146,7 +146,7 @@ def export(
         to: The format.
         output: The file or folder to write; by default the avatar's name with the format's ending, in this folder.
         expression: ARKit weights of a still.
-        motion: The name of a built-in motion, or a motion's file.
+        motion: What animate takes: the name of a built-in motion, a recording, or a video of a face.
         fps: Frames a second, if not those of the motion.
         seconds: Only the first seconds of the motion.
         quiet: Print nothing but warnings and errors.
@@ -208,21 +208,17 @@ def _request(
     from .avatar_io import load_glb
 
     weights = expression_weights(parse_weights(expression)).numpy() if expression else None
-    moves = None if motion is None else _read_motion(motion, fps, seconds)
+    moves = None if motion is None else _read_motion(motion, fps, seconds, progress)
     return Request(path, load_glb(path), output, weights, moves, progress)
 
 
-def _read_motion(name: str, fps: float | None, seconds: float | None) -> Motion:
-    from .motion import BUILTIN_NAMES, Motion, builtin
+def _read_motion(name: str, fps: float | None, seconds: float | None, progress: Progress) -> Motion:
+    from .motion import read_motion
 
-    if name in BUILTIN_NAMES:
-        motion = builtin(name)
-    elif not Path(name).expanduser().exists():
-        raise InputError(f"There is no motion {name}: neither a file nor one of {', '.join(BUILTIN_NAMES)}.")
-    else:
-        motion = Motion.load(name)
-    if seconds is not None:
-        motion = motion.trimmed(0, seconds)
+    source = read_motion(name, progress=progress)
+    for warning in source.warnings:
+        progress.warn(warning)
+    motion = source.motion if seconds is None else source.motion.trimmed(0, seconds)
     return motion if fps is None else motion.resampled(fps)
 
 

@@ -16,12 +16,13 @@ from scipy import sparse
 from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates, median_filter, minimum_filter
 from scipy.spatial import cKDTree
 
-from ..heads import HeadTopology, RiggedHead, arkit
+from ..heads import HeadTopology, RiggedHead
 from ..heads.appearance import default_colors
 from ..heads.mesh_render import MeshBuffers, rasterize_mesh, vertex_normals
 from .doubt import background_like
 from .frame import metres_per_pixel
 from .grain import Grain
+from .lids import upper_lids
 from .portrait import Portrait
 from .spread import mesh_laplacian, smooth_step, spread_over_mesh
 
@@ -36,7 +37,6 @@ _MOUTH_DEPTH = 0.08  # metres behind the lips at which a third of the light is l
 _GREY = 0.02  # mean range of the three channels on skin below which a picture is black and white
 _MIRROR_TRUST = 0.5  # weight of a mirrored colour beside one seen directly
 _FILL_LEAST = 0.3  # confidence below which a vertex takes its colour from its neighbours
-_LID_MOTION = (0.0002, 0.001)  # metres that a blink draws down skin which is no lid, and skin which is all lid
 _LID_DEPTH_TOLERANCE = 0.0008  # metres; lids lie close to the eyeball and in folds
 _EYE_RING = 0.014  # metres around the lids
 _SHADOW = (0.95, 0.75)  # brightness over the median there: clear skin, and lash or shadow, which a blink must not move
@@ -90,9 +90,7 @@ class PhotoSurface:
         self.rest: NDArray[np.float64] = head.vertices.numpy().astype(np.float64)
         self.normals = vertex_normals(self.vertices, self.topology.faces)
         self.buffers: MeshBuffers = rasterize_mesh(self.vertices, self.topology.faces, portrait.camera)
-        blink = head.expression_deltas[[arkit.INDEX["eyeBlinkLeft"], arkit.INDEX["eyeBlinkRight"]]]
-        drawn_down = -blink[..., 1].amin(0).numpy()  # by a blink; lower lids rise, and look the same
-        self.lids = smooth_step(drawn_down, *_LID_MOTION)  # (V,) of the upper lids, which unfold
+        self.lids = upper_lids(head)  # (V,)
         inner = gaussian_filter((portrait.alpha > 0.9).astype(np.float32), _MATTE_EDGE)
         self._trust = np.clip(2 * inner - 1, 0, 1)
         self.doubt = background_like(portrait)

@@ -19,6 +19,7 @@ from ..heads import RiggedHead, load_head
 from ..heads.mesh_render import interpolate, rasterize_mesh
 from ..heads.texture_render import render_texture
 from ..portrait.eye_shape import fit_eyes
+from ..portrait.lids import lid_margins
 from ..portrait.outline import refine_geometry
 from ..portrait.portrait import Portrait
 from ..portrait.surface import PhotoSurface
@@ -33,7 +34,7 @@ from .device import training_device
 from .distill import METHODS
 from .drives import plan_clips
 from .initialize import initial_splats
-from .limits import inner_mouth, lid_margins, splat_limits
+from .limits import inner_mouth, splat_limits
 from .loop import SymGen
 from .preview import Previewer
 

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from ..heads import HeadTopology, RiggedHead, arkit
+from ..heads import HeadTopology, RiggedHead
+from ..portrait.lids import lid_margins, upper_lids
 from ..splats import Gaussians, position_loss, scale_loss
 from ..splats.rig import POSITION_THRESHOLD, SCALE_THRESHOLD
 from .initialize import InitialSplats
@@ -18,7 +18,7 @@ from .initialize import InitialSplats
 # off the mesh, a face does not; eyes and teeth would come through lids and lips.
 _REGION_REACH = {"scalp": 4.0, "shoulders": 3.0, "neck": 1.5}
 _PART_REACH = 0.5
-_MARGIN = (0.8, 0.97)  # share of the largest movement in a blink at which a lid's margin begins, and is reached
+_SETTLE_LEAST = 0.03  # of the last step in colour, that held skin takes; where the photo shows it on many pixels: all
 _FIRM_REGIONS = ("lips", "lidsLeft", "lidsRight")
 
 
@@ -29,6 +29,7 @@ class Limits(NamedTuple):
     geometry: Tensor  # (N,) share of a step in place, orientation, size and opacity, in [0, 1]
     reach: Tensor  # (N,) distance from the triangle that costs nothing, triangle scales
     size: Tensor  # (N,) standard deviation that costs nothing, triangle scales
+    settle: Tensor  # (N,) share of the last step in colour, in [0, 1]
 
     def of(self, index: Tensor) -> Limits:
         """The limits of the rows `index` (M,), such as those of children."""
@@ -52,19 +53,6 @@ class Limits(NamedTuple):
         return scale_loss(splats, self.size)
 
 
-def lid_margins(head: RiggedHead) -> NDArray[np.float32]:
-    """(V,) 1 at the lids' margins, where the lashes stand: they move farthest in a blink, the upper ones down and the
-    lower ones up, and stay in sight."""
-    margins = []
-    for side in ("Left", "Right"):
-        height = head.expression_deltas[arkit.INDEX[f"eyeBlink{side}"]][:, 1].numpy()
-        for direction in (-1, 1):
-            moved = (direction * height).clip(0) * head.topology.part_vertices("skin")
-            share = (moved / moved.max() - _MARGIN[0]) / (_MARGIN[1] - _MARGIN[0])
-            margins.append(share.clip(0, 1))
-    return np.maximum.reduce(margins)
-
-
 def inner_mouth(topology: HeadTopology) -> list[str]:
     """Parts that a photo of a smile would give the colour of teeth: the fit is not that good inside the mouth."""
     return [name for name in ("mouth", "tongue", "gumsUpper", "gumsLower") if name in topology.part_names]
@@ -82,6 +70,8 @@ def splat_limits(first: InitialSplats, head: RiggedHead, *, hold_unseen: bool) -
         hold_unseen: what the photo does not show, and the mouth's inside, keep the colour they were given; eyes,
             lashes, teeth and the lids' margins are free. For priors that know no more than the photo: the outline
             would be smeared over the side of the head, and lids, folded over an open eye, would carry its shadow along.
+            In the last step what is no lid and no mouth gives in where it is broad in the photo: a collar in a fold,
+            not an outline.
     """
     splats, topology = first.splats, head.topology
     faces = topology.faces
@@ -95,8 +85,10 @@ def splat_limits(first: InitialSplats, head: RiggedHead, *, hold_unseen: bool) -
         reach = np.maximum(reach, 1 + (wider - 1) * topology.regions[name][faces].mean(1) * skin)
     bound = skin * (1 - lid_margins(head)[faces].mean(1))
     bound[topology.part_faces(*inner_mouth(topology))] = 1
-    of_splat = [torch.as_tensor(of_face, dtype=torch.float32)[splats.triangle] for of_face in (1 - firm, reach, bound)]
-    geometry, factor, held = of_splat
+    yields = skin * (1 - upper_lids(head)[faces].mean(1))
+    yields[topology.part_faces(*inner_mouth(topology))] = 0
+    of_faces = (1 - firm, reach, bound, yields)
+    geometry, factor, held, yielding = (torch.as_tensor(v, dtype=torch.float32)[splats.triangle] for v in of_faces)
     color = 1 - held * (1 - torch.as_tensor(first.confidence)) if hold_unseen else torch.ones_like(held)
     start = splats.means.norm(dim=-1)
     largest = splats.log_scales.exp().amax(-1)
@@ -105,4 +97,5 @@ def splat_limits(first: InitialSplats, head: RiggedHead, *, hold_unseen: bool) -
         geometry,
         torch.maximum(POSITION_THRESHOLD * factor + torch.as_tensor(first.loose), start),
         torch.maximum(SCALE_THRESHOLD * factor, largest),
+        torch.maximum(color, _SETTLE_LEAST * yielding),
     )

@@ -178,7 +178,7 @@ class SymGen:
         posed = [head.pose(p.sample.expression, p.sample.pose).detach().to(self.device) for p in pictures]
         pictures = [p._replace(sample=p.sample.to(self.device)) for p in pictures]
         colors = settled_colors(
-            self._plain(), list(zip(pictures, posed)), self.faces, self.limits.color, config.rounds, config.hold
+            self._plain(), list(zip(pictures, posed)), self.faces, self.limits.settle, config.rounds, config.hold
         )
         self.adam.values["colors"] = colors.requires_grad_()
 
