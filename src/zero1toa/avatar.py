@@ -83,16 +83,12 @@ class Avatar:
             background: as for `render`.
 
         Yields:
-            (H, W, 3) float32 sRGB in [0, 1], in steps of 1/255; (H, W, 4) with straight alpha when the background is
-            None.
+            (H, W, 3) float32 sRGB in [0, 1]; (H, W, 4) with straight alpha when the background is None. Exactly what
+            `render` gives; `playback` gives the same in 8 bits, faster.
         """
         camera = camera or self.front_camera()
-        poses, batch = motion.poses, self.playback.batch
-        for first in range(0, len(motion), batch):
-            part = slice(first, first + batch)
-            views = [camera] * len(motion.weights[part])
-            for pixels in self.playback.draw(motion.weights[part], poses[part], views, background):
-                yield pixels.astype(np.float32) / 255
+        for frame in range(len(motion)):
+            yield self.render(camera, motion.expression(frame), motion.pose(frame), background)
 
     @cached_property
     def playback(self) -> Playback:
