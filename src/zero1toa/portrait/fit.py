@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from ..camera import FRONTAL, Camera
 from ..config import FitConfig
-from ..heads import JOINTS, HeadModel, facemesh, load_head
+from ..heads import JOINTS, HeadModel, facemesh
 from ..progress import Progress
 from .crop import apply_matrix, crop_portrait
 from .detector_bias import load_bias
@@ -21,6 +21,7 @@ from .landmark_model import landmark_model
 from .landmarks import mirrored
 from .load import load_photo
 from .matte import matte_portrait
+from .open_head import open_head
 from .plausible import choose_face
 from .portrait import Portrait
 from .solver import Array, ExpressionPrior, Pinhole, Solution, solve
@@ -139,7 +140,7 @@ def fit_portrait(
         landmarks = apply_matrix(crop.matrix, chosen.face.landmarks)
         matte = matte_portrait(crop, landmarks)
     with progress.stage("fitting the head"):
-        model = load_head(head)
+        model = open_head(head)
         size = crop.image.shape[0]
         solution, pose, camera, target = fit_landmarks(model, landmarks, size, config)
         parameters = (solution.identity, solution.expression, pose)

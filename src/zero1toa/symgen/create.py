@@ -15,9 +15,10 @@ from ..avatar import Avatar
 from ..config import PRESETS, CreateConfig
 from ..errors import InputError
 from ..files import output_directory
-from ..heads import RiggedHead, load_head
+from ..heads import RiggedHead
 from ..heads.mesh_render import interpolate, rasterize_mesh
 from ..heads.texture_render import render_texture
+from ..portrait.open_head import open_head
 from ..portrait.outline import refine_geometry
 from ..portrait.portrait import Portrait
 from ..portrait.surface import PhotoSurface
@@ -107,7 +108,7 @@ def create_avatar(
             photo_expression=torch.as_tensor(portrait.expression, dtype=torch.float32),
             photo_pose=torch.as_tensor(portrait.pose, dtype=torch.float32),
             photo_camera=portrait.camera,
-            head_model=portrait.head,
+            head_model=open_head(portrait.head).name,
             provenance={
                 "synthetic": True,
                 "source": "one portrait picture",
@@ -132,7 +133,7 @@ def create_avatar(
 
 def personal_head(portrait: Portrait) -> RiggedHead:
     """The fitted person's head with the photo's outline, the hair's volume and the teeth as low as the photo's."""
-    model = load_head(portrait.head)
+    model = open_head(portrait.head)
     if len(portrait.identity) > model.num_identity:
         raise InputError(f"The fit has more identity coefficients than head '{portrait.head}'; fit the photo again.")
     plain = model.personalize(torch.as_tensor(portrait.identity, dtype=torch.float32))
