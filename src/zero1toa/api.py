@@ -90,10 +90,15 @@ def create(
     )
 
 
-def load(path: str | Path) -> Avatar:
-    """Reads an avatar file.
+def load(path: str | Path, head: str | None = None) -> Avatar:
+    """Reads an avatar: a file of ours, a folder of GaussianAvatars, or a zip of LAM.
+
+    Args:
+        path: the file or folder.
+        head: `flame:FILE` for a folder of GaussianAvatars; by default the file that ZERO1TOA_FLAME names.
 
     Raises:
-        InputError: the file is missing, broken or no zero1toa avatar.
+        InputError: it is missing, broken or no avatar, or needs a head model that was not given.
+        AssetError: the head model's file cannot be used.
     """
-    return Avatar.load(path)
+    return Avatar.load(path, head)

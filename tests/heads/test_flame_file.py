@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from flame_fixtures import old_pickle, synthetic
 
+from flame_fixtures import old_pickle, synthetic
 from zero1toa.errors import AssetError
 from zero1toa.heads.flame.file import UNKNOWN, check_flame, edition_of, read_flame
 from zero1toa.heads.flame.model import FlameModel
@@ -88,7 +88,7 @@ def test_says_what_is_wrong_with_a_file(change, message):
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 broken", b"hello", pickle.dumps({"a": 1})])
 def test_a_file_that_is_no_model_gets_a_sentence(content, tmp_path):
     (tmp_path / "x.pkl").write_bytes(content)
-    with pytest.raises(AssetError, match="x.pkl"):
+    with pytest.raises(AssetError, match=r"x\.pkl"):
         read_flame(tmp_path / "x.pkl")
 
 

@@ -100,9 +100,7 @@ class BareHead:
         )
 
 
-def mirrored_vertices(
-    template: Array, part: NDArray[np.integer], other_part: NDArray[np.integer]
-) -> NDArray[np.int32]:
+def mirrored_vertices(template: Array, part: NDArray[np.integer], other_part: NDArray[np.integer]) -> NDArray[np.int32]:
     """(V,) the vertex of `other_part[part]` nearest to the place mirrored at x = 0."""
     out = np.zeros(len(template), np.int32)
     for index, other in enumerate(other_part):

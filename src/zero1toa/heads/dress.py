@@ -85,9 +85,7 @@ def _carry(bare: BareHead, embedding: LandmarkEmbedding, own: LinearHead) -> _Ca
     on_theirs = embedding.faces, embedding.barycentrics.astype(np.float64)
     spread = np.maximum(embedding.spread, own.topology.landmark_spread).astype(np.float64)
     source, target = Surface(opened, skin_faces), Surface(theirs, their_faces)
-    space = register(
-        source, target, _points(opened, faces, on_ours), _points(theirs, bare.faces, on_theirs), spread
-    )
+    space = register(source, target, _points(opened, faces, on_ours), _points(theirs, bare.faces, on_theirs), spread)
     moved = space(opened)
     skin = np.flatnonzero(bare.vertex_part == SKIN)
     normals = vertex_normals(theirs, their_faces)[skin]
@@ -163,9 +161,7 @@ class _OwnParts(NamedTuple):
     weights: Array  # (P, 6)
 
 
-def _own_parts(
-    bare: BareHead, own: LinearHead, carried: _Carried, deltas: Array, skin: NDArray[np.int64]
-) -> _OwnParts:
+def _own_parts(bare: BareHead, own: LinearHead, carried: _Carried, deltas: Array, skin: NDArray[np.int64]) -> _OwnParts:
     """Our mouth, tongue, teeth, gums and lashes where the other head needs them."""
     topology = own.topology
     face_rows = np.flatnonzero(topology.part_faces(*_OWN_PARTS))
@@ -251,4 +247,4 @@ def _float(values: Array) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(values, np.float32))
 
 
-assert (EYE_LEFT, EYE_RIGHT) == (PARTS.index("eyeLeft"), PARTS.index("eyeRight"))
+assert (PARTS.index("eyeLeft"), PARTS.index("eyeRight")) == (EYE_LEFT, EYE_RIGHT)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from zero1toa.errors import AssetError, InputError
 
-from . import facemesh
 from .bare import BareHead
 from .default import load_default
 from .dress import dress
@@ -16,7 +15,8 @@ from .landmark_cache import load_embedding, save_embedding
 from .model import LinearHead
 
 _FIRST, _SECOND = 30, 60  # pictures in which the landmarks are sought: on the bare head, and on the dressed one
-_BARE_BROWS = 0.03  # metres: how unsure the brows of a head are that has none painted; they lie 9 mm off
+_ABOVE_EYES = 0.008  # metres over the eyes' centres, on our head, from which on a bare head's landmarks are unsure:
+_BARE_BROWS = 0.03  # metres, so much. Without painted brows the detector puts them 9 mm off, and their surroundings too
 _MOST_SPREAD = 0.01  # metres: detections that lie farther apart (median) are not of one and the same face
 
 
@@ -41,7 +41,9 @@ def head_file(name: str) -> tuple[str, Path]:
     """
     kind, colon, path = name.partition(":")
     if kind not in READERS or not colon or not path:
-        raise InputError(f"There is no head model '{name}'; use 'default' or {' or '.join(f'{k}:FILE' for k in READERS)}.")
+        raise InputError(
+            f"There is no head model '{name}'; use 'default' or {' or '.join(f'{k}:FILE' for k in READERS)}."
+        )
     return kind, Path(path).expanduser()
 
 
@@ -81,8 +83,10 @@ def landmarks_of(bare: BareHead, detector: Detector | None) -> LandmarkEmbedding
         )
     try:
         first = embed_landmarks(bare.as_linear(), detector, renders=_FIRST)
-        first.spread[list(facemesh.BROWS)] = _BARE_BROWS
-        found = embed_landmarks(dress(bare, first, load_default()), detector, renders=_SECOND, seed=2)
+        own = load_default()
+        height = own.landmarks(own.template[None])[0, :, 1] - own.joint_template[-1, 1]
+        first.spread[height.numpy() > _ABOVE_EYES] = _BARE_BROWS
+        found = embed_landmarks(dress(bare, first, own), detector, renders=_SECOND, seed=2)
     except ValueError as error:
         raise AssetError(f"No face was found on the head '{bare.name}'; is it in metres, y up, facing +z?") from error
     if float(sorted(found.spread)[len(found.spread) // 2]) > _MOST_SPREAD:
