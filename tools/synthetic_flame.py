@@ -113,7 +113,7 @@ def _fill_neck(points: Array, faces: NDArray[np.int64], balance: int) -> NDArray
             at = following.pop(at)
         loops.append(loop)
     neck = max(loops, key=lambda loop: -points[loop, 1].mean())
-    added = []
+    added: list[tuple[int, int, int]] = []
     surplus = 2 * len(points) - len(faces) - balance
     assert 0 <= surplus < len(neck) - 2, (surplus, len(neck))
     k = 0
@@ -234,11 +234,11 @@ def as_old_pickle(arrays: dict[str, Any]) -> bytes:
         content["J_regressor"].__dict__.update(_sparse_by_column(arrays["J_regressor"]))
         return pickle.dumps(content, protocol=2)
     finally:
-        for name, module in held.items():
-            if module is None:
+        for name, previous in held.items():
+            if previous is None:
                 del sys.modules[name]
             else:
-                sys.modules[name] = module
+                sys.modules[name] = previous
 
 
 def _sparse_by_column(dense: Array) -> dict[str, Any]:

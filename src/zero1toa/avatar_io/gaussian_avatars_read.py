@@ -1,8 +1,8 @@
 """Reads a folder of GaussianAvatars (Qian et al., CVPR 2024): point_cloud.ply and flame_param.npz, on the user's FLAME.
 
 Its splats live in the frames of FLAME's triangles that are ours too (`splats.rig`), so they are taken over unchanged.
-Three things are not: colours that change with the view (the mean colour stays), splats on the teeth that GaussianAvatars
-adds to FLAME (their mesh is not published with the avatar), and the head's own path through the room.
+Three things are not: colours that change with the view (the mean colour stays), splats on the teeth that
+GaussianAvatars adds to FLAME (their mesh is not in the folder), and the head's own path through the room.
 """
 
 from __future__ import annotations

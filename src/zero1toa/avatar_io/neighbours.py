@@ -41,8 +41,8 @@ def load_any(path: str | Path, head: str | None = None) -> AvatarData:
         raise InputError(f"Cannot read {path}: {(error.strerror or 'reading failed').lower()}.") from error
     if place.suffix.lower() == ".ply":
         raise InputError(
-            f"Cannot read {path}: a PLY alone does not say how its splats move; give the folder of GaussianAvatars with "
-            "flame_param.npz, or an avatar file (.glb)."
+            f"Cannot read {path}: a PLY alone does not say how its splats move; give the folder of GaussianAvatars "
+            "with flame_param.npz, or an avatar file (.glb)."
         )
     return load_glb(path)
 

@@ -57,7 +57,7 @@ def read_splats(raw: bytes) -> SplatTable:
 
     quats = columns(*(f"rot_{k}" for k in range(4)))
     length = np.linalg.norm(quats, axis=1, keepdims=True)
-    quats = np.where(length > 1e-6, quats / np.maximum(length, 1e-6), np.float32([1, 0, 0, 0])).astype(np.float32)
+    quats = np.where(length > 1e-6, quats / np.maximum(length, 1e-6), np.array([1, 0, 0, 0])).astype(np.float32)
     scales = columns("scale_0", "scale_1", "scale_2")
     if (scales > 0).all():  # a logarithm of metres is negative
         scales = np.log(np.maximum(scales, schema.SMALLEST_SCALE))

@@ -28,7 +28,7 @@ def closest_points(points: Array, triangles: Array) -> tuple[NDArray[np.int64], 
 
 
 def weights_of_nearest(point: Array, triangles: Array) -> Array:
-    """(T, 3) weights of the place in each triangle nearest to one point (3,) or its own (T, 3): inside, or on an edge."""
+    """(T, 3) weights of the place in each triangle nearest to one point (3,), or to its own (T, 3)."""
     a, b, c = triangles[:, 0], triangles[:, 1], triangles[:, 2]
     ab, ac, ap = b - a, c - a, point - a
     d00, d01, d11 = (ab * ab).sum(1), (ab * ac).sum(1), (ac * ac).sum(1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from zero1toa.errors import AssetError, InputError
 
 from .bare import BareHead
@@ -68,9 +70,6 @@ def load_other(name: str, detector: Detector | None) -> LinearHead:
 def landmarks_of(bare: BareHead, detector: Detector | None) -> LandmarkEmbedding:
     """Where a head carries the landmarks: from the cache, or found now (about a minute) and kept there.
 
-    Found twice: what is found on the bare mesh tells where brows and lips are to be painted, and a painted head shows
-    them better.
-
     Raises:
         AssetError: they are not known and cannot be found.
     """
@@ -81,6 +80,20 @@ def landmarks_of(bare: BareHead, detector: Detector | None) -> LandmarkEmbedding
         raise AssetError(
             f"Where the head '{bare.name}' carries its landmarks is not known here yet; fit a photo with it once."
         )
+    found = find_landmarks(bare, detector)
+    save_embedding(bare.fingerprint, found)
+    return found
+
+
+def find_landmarks(bare: BareHead, detector: Detector) -> LandmarkEmbedding:
+    """Where a head carries the landmarks, found by looking.
+
+    Twice: what is found on the bare mesh tells where brows and lips are to be painted, and a painted head shows them
+    better.
+
+    Raises:
+        AssetError: no face is found on it, or not surely enough.
+    """
     try:
         first = embed_landmarks(bare.as_linear(), detector, renders=_FIRST)
         own = load_default()
@@ -89,7 +102,6 @@ def landmarks_of(bare: BareHead, detector: Detector | None) -> LandmarkEmbedding
         found = embed_landmarks(dress(bare, first, own), detector, renders=_SECOND, seed=2)
     except ValueError as error:
         raise AssetError(f"No face was found on the head '{bare.name}'; is it in metres, y up, facing +z?") from error
-    if float(sorted(found.spread)[len(found.spread) // 2]) > _MOST_SPREAD:
+    if float(np.median(found.spread)) > _MOST_SPREAD:
         raise AssetError(f"The face of the head '{bare.name}' is not found surely enough to use it.")
-    save_embedding(bare.fingerprint, found)
     return found

@@ -87,7 +87,7 @@ class FlameLanguage:
         return out
 
     def error(self, weights: Array, face: FlameExpression) -> Array:
-        """(F,) metres, root mean square over the face, between ARKit weights (F, 52) and faces in FLAME's parameters."""
+        """(F,) metres, root mean square over the face, between ARKit weights (F, 52) and FLAME's parameters."""
         difference = np.atleast_2d(weights) @ self._deltas - self._displacements(face)
         return np.linalg.norm(difference, axis=1)
 

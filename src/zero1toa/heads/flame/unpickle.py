@@ -64,7 +64,7 @@ class _Dtype(_Inert):
         dtype = np.dtype(code)
         order = self.state[1] if isinstance(self.state, tuple) and len(self.state) > 1 else "="
         order = order.decode("latin1") if isinstance(order, bytes) else order
-        return dtype.newbyteorder(order) if order in ("<", ">") else dtype
+        return dtype.newbyteorder("<" if order == "<" else ">") if order in ("<", ">") else dtype
 
 
 class _NdarrayType(_Inert):
@@ -175,6 +175,7 @@ class _Call:
     """One of our functions as a value that the file can call but not change."""
 
     __slots__ = ("_function",)
+    _function: Callable[..., Any]
 
     def __init__(self, function: Callable[..., Any]) -> None:
         object.__setattr__(self, "_function", function)
@@ -226,6 +227,9 @@ class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined, misc, unused-
         for code, handler in pickle._Unpickler.dispatch.items()  # type: ignore[attr-defined, unused-ignore]
         if bytes([code]) not in _FORBIDDEN
     }
+
+    read: Callable[[int], bytes]  # both are made by `load`
+    append: Callable[[Any], None]
 
     def find_class(self, module: str, name: str) -> Any:
         try:
