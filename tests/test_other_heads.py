@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from flame_fixtures import flame_file, true_embedding
 
 import zero1toa
+from flame_fixtures import flame_file, true_embedding
 from zero1toa.cli import main
 from zero1toa.errors import InputError
 from zero1toa.heads import facemesh
