@@ -60,4 +60,4 @@ def true_embedding() -> Any:
         nearest, at = closest_points(points[rows], bare.template[bare.faces[candidates]])
         face[rows], weights[rows] = candidates[nearest], at
     votes = np.ones(478, np.int32)
-    return LandmarkEmbedding(face, weights, own.topology.landmark_spread, votes * 0.0, votes, 1, 1)
+    return LandmarkEmbedding(face, weights, own.topology.landmark_spread.copy(), votes * 0.0, votes, 1, 1)

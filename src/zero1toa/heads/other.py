@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +99,8 @@ def find_landmarks(bare: BareHead, detector: Detector) -> LandmarkEmbedding:
         first = embed_landmarks(bare.as_linear(), detector, renders=_FIRST)
         own = load_default()
         height = own.landmarks(own.template[None])[0, :, 1] - own.joint_template[-1, 1]
-        first.spread[height.numpy() > _ABOVE_EYES] = _BARE_BROWS
+        unsure = np.where(height.numpy() > _ABOVE_EYES, np.float32(_BARE_BROWS), first.spread)
+        first = replace(first, spread=unsure)
         found = embed_landmarks(dress(bare, first, own), detector, renders=_SECOND, seed=2)
     except ValueError as error:
         raise AssetError(f"No face was found on the head '{bare.name}'; is it in metres, y up, facing +z?") from error
