@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from ..camera import FRONTAL, Camera
 from ..config import FitConfig
-from ..heads import JOINTS, HeadModel, facemesh
+from ..heads import JOINTS, HeadModel, facemesh, load_head
 from ..progress import Progress
 from .crop import apply_matrix, crop_portrait
 from .detector_bias import load_bias
@@ -46,14 +46,16 @@ def fit_landmarks(
 ) -> LandmarkFit:
     """Fits a head to 478 measured landmarks (478, 2 or more), px, of a square picture of `size` px.
 
-    The prior is the learned one unless another is given. It and the detector's bias belong to the default head's
-    landmarks.
+    The prior is the learned one unless another is given. It and the detector's bias were learned on the default head's
+    landmarks, so it is these with which the picture is compared for them, whatever head is fitted: the landmarks of
+    another lie some millimetres elsewhere, which would be read as an expression.
     """
     pinhole = Pinhole.from_fov(config.fov, size)
     rest = landmark_model(head, config.identity_components)
     other = mirrored(landmarks, size)
-    prior = prior or load_regressor().prior(*(frontal_features(rest, p, pinhole) for p in (landmarks, other)))
-    target = load_bias().corrected(rest, landmarks, pinhole)
+    learned = landmark_model(load_head(), config.identity_components)
+    prior = prior or load_regressor().prior(*(frontal_features(learned, p, pinhole) for p in (landmarks, other)))
+    target = load_bias().corrected(learned, landmarks, pinhole)
     first = solve(rest, target, pinhole, prior, config)
     torso, pose = split_rotation(first.rotation)
     posed = landmark_model(head, config.identity_components, first.identity, pose)
