@@ -13,12 +13,18 @@ from .progress import Progress
 
 
 def fit(
-    photo: str | Path, *, config: FitConfig | None = None, force: bool = False, progress: Progress | None = None
+    photo: str | Path,
+    *,
+    head: str | None = None,
+    config: FitConfig | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
 ) -> Portrait:
     """Cleans a photo and fits the head to its largest face.
 
     Args:
         photo: a picture file, a folder that `zero1toa fit` wrote, or "demo".
+        head: "default" or "flame:FILE"; by default the default head, or the one of the folder.
         config: weights of the fit.
         force: go on where the photo would be refused.
         progress: where to show how far it is; by default nowhere.
@@ -29,15 +35,19 @@ def fit(
     if str(photo) != "demo" and Path(photo).is_dir():
         if not (Path(photo) / FILE_NAME).is_file():
             raise InputError(f"{photo} is a folder without {FILE_NAME}; give a picture or a folder that fit wrote.")
-        return Portrait.load(Path(photo))
+        portrait = Portrait.load(Path(photo))
+        if head is not None and head != portrait.head:
+            raise InputError(f"{photo} was fitted with the head '{portrait.head}'; fit the photo itself with '{head}'.")
+        return portrait
     from .portrait.fit import fit_portrait
 
-    return fit_portrait(photo, config=config, force=force, progress=progress)
+    return fit_portrait(photo, head or "default", config, force=force, progress=progress)
 
 
 def create(
     photo: str | Path | Portrait,
     *,
+    head: str | None = None,
     preset: str = "fast",
     config: CreateConfig | None = None,
     seed: int = 0,
@@ -53,6 +63,7 @@ def create(
 
     Args:
         photo: a picture file, a folder that `zero1toa fit` wrote, "demo", or a `Portrait`.
+        head: see `fit`; a `Portrait` has its own.
         preset: "debug", "fast", "balanced" or "paper"; ignored if a config is given.
         config: every number of the training.
         seed: of every random number, unless a config is given.
@@ -73,16 +84,21 @@ def create(
         config = replace(PRESETS[preset], seed=seed)
     from .symgen.create import create_avatar
 
-    portrait = photo if isinstance(photo, Portrait) else fit(photo, force=force, progress=progress)
+    portrait = photo if isinstance(photo, Portrait) else fit(photo, head=head, force=force, progress=progress)
     return create_avatar(
         portrait, config, progress, workspace=workspace, resume=resume, preview=preview, dataset=dataset, device=device
     )
 
 
-def load(path: str | Path) -> Avatar:
-    """Reads an avatar file.
+def load(path: str | Path, head: str | None = None) -> Avatar:
+    """Reads an avatar: a file of ours, a folder of GaussianAvatars, or a zip of LAM.
+
+    Args:
+        path: the file or folder.
+        head: `flame:FILE` for a folder of GaussianAvatars; by default the file that ZERO1TOA_FLAME names.
 
     Raises:
-        InputError: the file is missing, broken or no zero1toa avatar.
+        InputError: it is missing, broken or no avatar, or needs a head model that was not given.
+        AssetError: the head model's file cannot be used.
     """
-    return Avatar.load(path)
+    return Avatar.load(path, head)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .avatar_io import AvatarData, load_glb, save_glb
+from .avatar_io import AvatarData, load_any, save_glb
 from .camera import Camera
 from .errors import InputError
 from .heads import JOINTS, RiggedHead, arkit
@@ -21,6 +21,8 @@ from .playback import Playback
 from .splats import Gaussians, rasterize, to_world
 
 Expression = Mapping[str, float] | Tensor | NDArray[np.floating]
+_MIDDLE_FROM_EYES = np.array([0.0, -0.042, -0.062])  # metres, as in the default head
+
 Pose = Mapping[str, tuple[float, float, float]] | Tensor | NDArray[np.floating]
 
 
@@ -133,13 +135,18 @@ class Avatar:
         save_glb(path, data)
 
     @classmethod
-    def load(cls, path: str | Path) -> Avatar:
-        """Reads an avatar file.
+    def load(cls, path: str | Path, head: str | None = None) -> Avatar:
+        """Reads an avatar: a file of ours, a folder of GaussianAvatars, or a zip of LAM.
+
+        Args:
+            path: the file or folder.
+            head: `flame:FILE` for a folder of GaussianAvatars; by default the file that ZERO1TOA_FLAME names.
 
         Raises:
-            InputError: the file is missing, broken or no zero1toa avatar.
+            InputError: it is missing, broken or no avatar, or needs a head model that was not given.
+            AssetError: the head model's file cannot be used.
         """
-        data = load_glb(path)
+        data = load_any(path, head)
         return cls(
             head=data.head(),
             splats=data.gaussians(),
@@ -162,7 +169,10 @@ def head_camera(
     distance: float | None = None,
 ) -> Camera:
     """A camera around a head; see `Avatar.front_camera`."""
-    middle = head.joints[JOINTS.index("head")].numpy() + [0.0, 0.0, 0.02]
+    neck, joint, left, right = (head.joints[JOINTS.index(n)].numpy() for n in ("neck", "head", "eyeLeft", "eyeRight"))
+    middle = joint + [0.0, 0.0, 0.02]
+    if np.allclose(neck, joint):  # FLAME turns the head at the neck's root
+        middle = (left + right) / 2 + _MIDDLE_FROM_EYES
     fov = float(np.degrees(2 * np.arctan(photo_camera.height / 2 / photo_camera.fy / zoom)))
     head_depth = float(photo_camera.to_camera(middle)[2]) if distance is None else distance
     return Camera.orbit(yaw, pitch, distance=head_depth, target=tuple(middle), fov=fov, size=size)

@@ -22,11 +22,14 @@ from .progress import Progress
 Photo = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")]
 AvatarFile = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="AVATAR")]
 Output = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="PATH")]
+Head = Annotated[Union[str, None], tyro.conf.arg(metavar="HEAD")]  # noqa: UP007
 Quiet = Annotated[bool, tyro.conf.arg(aliases=["-q"])]
 Weights = Annotated[tuple[str, ...], tyro.conf.arg(aliases=["-e"], metavar="NAME=WEIGHT")]
 
 
-def fit(photo: Photo, output: Output = Path("fit"), *, force: bool = False, quiet: Quiet = False) -> None:
+def fit(
+    photo: Photo, output: Output = Path("fit"), *, head: Head = None, force: bool = False, quiet: Quiet = False
+) -> None:
     """Clean a photo and fit the head to it.
 
     Writes fit.json (identity, expression, pose, camera, landmark errors, warnings), the crop, the matte, the mesh and
@@ -37,6 +40,7 @@ def fit(photo: Photo, output: Output = Path("fit"), *, force: bool = False, quie
     Args:
         photo: A picture file, a folder that fit wrote, or "demo".
         output: Folder for the results.
+        head: The head model: default, or flame:FILE with your own FLAME 2020 or 2023.
         force: Go on where the photo would be refused (a face turned too far, an animal).
         quiet: Print nothing but warnings and errors.
     """
@@ -46,7 +50,7 @@ def fit(photo: Photo, output: Output = Path("fit"), *, force: bool = False, quie
 
     progress = Progress(quiet)
     files.check_output_directory(output)
-    portrait = api.fit(photo, force=force, progress=progress)
+    portrait = api.fit(photo, head=head, force=force, progress=progress)
     _warn(portrait.warnings, progress)
     pictures = fit_pictures(portrait)
     with files.output_directory(output) as folder:
@@ -66,6 +70,7 @@ def create(
     photo: Photo,
     output: Output = Path("avatar.glb"),
     *,
+    head: Head = None,
     preset: Literal["debug", "fast", "balanced", "paper"] = "fast",
     prior: Literal["reprojection", "external", "aniportrait", "follow-your-emoji", "wan-animate"] = "reprojection",
     prior_command: str = "",
@@ -93,6 +98,7 @@ def create(
     Args:
         photo: A picture file, a folder that fit wrote, or "demo".
         output: The avatar's file, a GLB.
+        head: The head model: default, or flame:FILE with your own FLAME 2020 or 2023.
         preset: How long to work: debug takes seconds, fast less than a minute, balanced a few minutes on two CPU cores;
             paper has the paper's numbers and takes hours there.
         prior: The video model: reprojection is built in; external runs a command of yours; aniportrait,
@@ -131,7 +137,7 @@ def create(
         random_weights=random_weights or diffusion.random_weights,
     )
     config = create_config(preset, seed, guidance, iterations, prior, prior_command, diffusion)
-    portrait = api.fit(photo, force=force, progress=progress)
+    portrait = api.fit(photo, head=head, force=force, progress=progress)
     _warn(portrait.warnings, progress)
     work = work_folder(output)
     try:

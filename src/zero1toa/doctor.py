@@ -60,8 +60,8 @@ _PRIORS = (
 _FLAME = Row(
     "Head models",
     "flame:FILE",
-    "planned",
-    "will read your own FLAME 2020 or 2023 file, which flame.is.tue.mpg.de gives after registration; FLAME has a"
+    "ready",
+    "reads your own FLAME 2020, 2023 or 2023 Open file, which flame.is.tue.mpg.de gives after registration; FLAME has a"
     " licence of its own",
 )
 

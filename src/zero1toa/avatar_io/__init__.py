@@ -3,3 +3,4 @@
 from zero1toa.avatar_io.data import AvatarData as AvatarData
 from zero1toa.avatar_io.glb import load_glb as load_glb
 from zero1toa.avatar_io.glb import save_glb as save_glb
+from zero1toa.avatar_io.neighbours import load_any as load_any

@@ -9,13 +9,12 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from zero1toa.errors import InputError
-
 from .topology import JOINTS as JOINTS
 from .topology import PARENTS as PARENTS
 from .topology import HeadTopology as HeadTopology
 
 if TYPE_CHECKING:
+    from .embedding import Detector
     from .model import HeadModel as HeadModel
     from .model import LinearHead as LinearHead
     from .rigged import RiggedHead as RiggedHead
@@ -31,20 +30,27 @@ def __getattr__(name: str) -> Any:
     return value
 
 
-def load_head(name: str = "default") -> HeadModel:
+def load_head(name: str = "default", detector: Detector | None = None) -> HeadModel:
     """A head model by name, read once per process.
+
+    Args:
+        name: "default", or "flame:FILE" with the user's own file.
+        detector: finds the landmarks in pictures of a head that was never used on this machine before. The default head
+            needs none.
 
     Raises:
         InputError: there is no head model of that name.
         AssetError: its files are missing or broken.
     """
-    return _load(name)
+    if name != "default":
+        from .other import load_other
+
+        return load_other(name, detector)
+    return _load_default()
 
 
 @cache
-def _load(name: str) -> HeadModel:
-    if name == "default":
-        from .default import load_default
+def _load_default() -> HeadModel:
+    from .default import load_default
 
-        return load_default()
-    raise InputError(f"There is no head model '{name}'; use 'default'.")
+    return load_default()

@@ -20,15 +20,15 @@ def closest_points(points: Array, triangles: Array) -> tuple[NDArray[np.int64], 
     """
     index, weights = np.zeros(len(points), np.int64), np.zeros((len(points), 3))
     for i, point in enumerate(points):
-        candidates = _weights_of_nearest(point, triangles)
+        candidates = weights_of_nearest(point, triangles)
         distance = np.linalg.norm(np.einsum("tk,tkc->tc", candidates, triangles) - point, axis=1)
         index[i] = distance.argmin()
         weights[i] = candidates[index[i]]
     return index, weights
 
 
-def _weights_of_nearest(point: Array, triangles: Array) -> Array:
-    """(T, 3) weights of the place in each triangle that is nearest to one point: inside, or on the best edge."""
+def weights_of_nearest(point: Array, triangles: Array) -> Array:
+    """(T, 3) weights of the place in each triangle nearest to one point (3,), or to its own (T, 3)."""
     a, b, c = triangles[:, 0], triangles[:, 1], triangles[:, 2]
     ab, ac, ap = b - a, c - a, point - a
     d00, d01, d11 = (ab * ab).sum(1), (ab * ac).sum(1), (ac * ac).sum(1)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from . import arkit
 from .rigged import RiggedHead
-from .skinning import gaze_rows, pose_head, valid_expression
+from .skinning import PoseCorrectives, gaze_rows, pose_head, valid_expression
 from .topology import HeadTopology
 
 
@@ -87,6 +87,7 @@ class LinearHead:
     joint_identity_basis: Tensor  # (I, 6, 3)
     skin_weights: Tensor  # (V, 6), rows sum to 1
     corrective: IdentityCorrective | None = None
+    pose_correctives: PoseCorrectives | None = None
     identity_mirror: Tensor | None = None  # (I,) +1 or -1: times the identity it is that of the mirror image
 
     def __post_init__(self) -> None:
@@ -121,6 +122,7 @@ class LinearHead:
             joints=self.joint_template + torch.tensordot(identity, joints, 1),
             skin_weights=self.skin_weights,
             topology=self.topology,
+            pose_correctives=self.pose_correctives,
         )
 
     def vertices(self, identity: Tensor, expression: Tensor, pose: Tensor | None = None) -> Tensor:
@@ -144,7 +146,8 @@ class LinearHead:
             offsets = self.corrective.offsets(identity) * weights[:, self.corrective.expression, None]
             rest = rest.index_add(1, self.corrective.vertices, offsets)
         pose = None if pose is None else pose.expand(size, -1, -1)
-        return pose_head(rest, self.joints(identity), expression, pose, self.skin_weights, self._eyes)
+        joints = self.joints(identity)
+        return pose_head(rest, joints, expression, pose, self.skin_weights, self._eyes, self.pose_correctives)
 
     @cached_property
     def _eyes(self) -> Tensor:
@@ -172,6 +175,12 @@ class LinearHead:
                 corrective.basis.to(device=device, dtype=dtype),
             )
         sign = None if self.identity_mirror is None else self.identity_mirror.to(device=device, dtype=dtype)
+        pose = None if self.pose_correctives is None else self.pose_correctives.to(device=device, dtype=dtype)
         return LinearHead(
-            name=self.name, topology=self.topology, corrective=corrective, identity_mirror=sign, **tensors
+            name=self.name,
+            topology=self.topology,
+            corrective=corrective,
+            pose_correctives=pose,
+            identity_mirror=sign,
+            **tensors,
         )

@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from .skinning import gaze_rows, head_transforms, pose_head, valid_expression
+from .skinning import PoseCorrectives, gaze_rows, head_transforms, pose_head, valid_expression
 from .topology import JOINTS, HeadTopology
 
 
@@ -21,6 +21,7 @@ class RiggedHead:
     joints: Tensor  # (6, 3) rest positions, order JOINTS
     skin_weights: Tensor  # (V, 6), rows sum to 1
     topology: HeadTopology
+    pose_correctives: PoseCorrectives | None = None  # an avatar's file leaves them out: glTF knows none
 
     def __post_init__(self) -> None:
         num_vertices = len(self.vertices)
@@ -44,7 +45,7 @@ class RiggedHead:
         batched, expression, pose = _batch(expression, pose)
         rest = self.vertices + torch.tensordot(valid_expression(expression), self.expression_deltas, 1)
         joints = self.joints.expand(len(expression), -1, -1)
-        posed = pose_head(rest, joints, expression, pose, self.skin_weights, self._eyes)
+        posed = pose_head(rest, joints, expression, pose, self.skin_weights, self._eyes, self.pose_correctives)
         return posed if batched else posed[0]
 
     def joint_transforms(self, expression: Tensor, pose: Tensor | None = None) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -109,13 +110,46 @@ def skin(rest: Tensor, transforms: Tensor, weights: Tensor) -> Tensor:
     return (blended[..., :3] * rest[..., None, :]).sum(-1) + blended[..., 3]
 
 
+@dataclass(frozen=True)
+class PoseCorrectives:
+    """What bent joints do to the surface beyond skinning, linear in their rotation matrices (as in SMPL and FLAME).
+
+    `joints` names for each group of nine columns the joints whose rotations, multiplied in this order, it follows.
+    """
+
+    joints: tuple[tuple[int, ...], ...]  # G groups
+    basis: Tensor  # (9 G, V, 3) metres per entry of (rotation - 1), row by row
+
+    def offsets(self, pose: Tensor) -> Tensor:
+        """(B, V, 3) to add to the rest vertices of heads in the pose (B, 6, 3); the gaze of the weights adds none."""
+        single = axis_angle_to_matrix(pose)
+        groups = []
+        for chain in self.joints:
+            product = single[:, chain[0]]
+            for joint in chain[1:]:
+                product = product @ single[:, joint]
+            groups.append(product)
+        turned = torch.stack(groups, 1) - torch.eye(3, dtype=pose.dtype, device=pose.device)
+        return torch.tensordot(turned.flatten(1), self.basis, 1)
+
+    def to(self, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> PoseCorrectives:
+        """The same on another device or in another precision."""
+        return PoseCorrectives(self.joints, self.basis.to(device=device, dtype=dtype))
+
+
 def gaze_rows(weights: Tensor) -> Tensor:
     """(R,) long: the vertices that the eye joints move, by their skin weights (V, 6)."""
     return torch.nonzero(weights[:, _FIRST_EYE:].sum(1) > 0)[:, 0]
 
 
 def pose_head(
-    rest: Tensor, joints: Tensor, expression: Tensor, pose: Tensor | None, weights: Tensor, eyes: Tensor
+    rest: Tensor,
+    joints: Tensor,
+    expression: Tensor,
+    pose: Tensor | None,
+    weights: Tensor,
+    eyes: Tensor,
+    correctives: PoseCorrectives | None = None,
 ) -> Tensor:
     """Skin a whole head (B, V, 3) with `head_transforms`; without a pose only the eyes move, which is much faster.
 
@@ -126,8 +160,11 @@ def pose_head(
         pose: (B, 6, 3) or None.
         weights: (V, 6).
         eyes: `gaze_rows(weights)`.
+        correctives: displacements that the pose adds at rest; None for none.
     """
     transforms = head_transforms(joints, expression, pose)
     if pose is not None:
+        if correctives is not None:
+            rest = rest + correctives.offsets(pose)
         return skin(rest, transforms, weights)
     return rest.index_copy(1, eyes, skin(rest[:, eyes], transforms, weights[eyes]))

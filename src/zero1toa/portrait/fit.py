@@ -21,6 +21,7 @@ from .landmark_model import landmark_model
 from .landmarks import mirrored
 from .load import load_photo
 from .matte import matte_portrait
+from .open_head import open_head
 from .plausible import choose_face
 from .portrait import Portrait
 from .solver import Array, ExpressionPrior, Pinhole, Solution, solve
@@ -45,14 +46,16 @@ def fit_landmarks(
 ) -> LandmarkFit:
     """Fits a head to 478 measured landmarks (478, 2 or more), px, of a square picture of `size` px.
 
-    The prior is the learned one unless another is given. It and the detector's bias belong to the default head's
-    landmarks.
+    The prior is the learned one unless another is given. It and the detector's bias were learned on the default head's
+    landmarks, so it is these with which the picture is compared for them, whatever head is fitted: the landmarks of
+    another lie some millimetres elsewhere, which would be read as an expression.
     """
     pinhole = Pinhole.from_fov(config.fov, size)
     rest = landmark_model(head, config.identity_components)
     other = mirrored(landmarks, size)
-    prior = prior or load_regressor().prior(*(frontal_features(rest, p, pinhole) for p in (landmarks, other)))
-    target = load_bias().corrected(rest, landmarks, pinhole)
+    learned = landmark_model(load_head(), config.identity_components)
+    prior = prior or load_regressor().prior(*(frontal_features(learned, p, pinhole) for p in (landmarks, other)))
+    target = load_bias().corrected(learned, landmarks, pinhole)
     first = solve(rest, target, pinhole, prior, config)
     torso, pose = split_rotation(first.rotation)
     posed = landmark_model(head, config.identity_components, first.identity, pose)
@@ -139,7 +142,7 @@ def fit_portrait(
         landmarks = apply_matrix(crop.matrix, chosen.face.landmarks)
         matte = matte_portrait(crop, landmarks)
     with progress.stage("fitting the head"):
-        model = load_head(head)
+        model = open_head(head)
         size = crop.image.shape[0]
         solution, pose, camera, target = fit_landmarks(model, landmarks, size, config)
         parameters = (solution.identity, solution.expression, pose)

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from ..camera import Camera
-from ..heads import HeadModel, facemesh, load_head
+from ..heads import HeadModel, facemesh
 from ..heads.appearance import default_colors
 from ..heads.mesh_render import rasterize_mesh, shade
+from .open_head import open_head
 from .portrait import Portrait
 
 Picture = NDArray[np.float32]
@@ -23,7 +24,7 @@ _MESH_STRENGTH = 0.6
 
 def fit_pictures(portrait: Portrait) -> dict[str, Picture]:
     """Pictures of a fit by name, each (S, S, 3) in [0, 1]: photo, matte, landmarks, mesh, wireframe, neutral."""
-    head = load_head(portrait.head)
+    head = open_head(portrait.head)
     fitted = _vertices(head, portrait, neutral=False)
     return {
         "photo": portrait.image,
@@ -37,7 +38,7 @@ def fit_pictures(portrait: Portrait) -> dict[str, Picture]:
 
 def neutral_head(portrait: Portrait, yaw: float = 0.0) -> Picture:
     """The fitted person at rest, without expression or colour, from a camera as far away as the photo's."""
-    head = load_head(portrait.head)
+    head = open_head(portrait.head)
     vertices = _vertices(head, portrait, neutral=True)
     middle = head.landmarks(torch.as_tensor(vertices)[None])[0].mean(0).numpy()
     distance = float(portrait.camera.to_camera(middle)[2])

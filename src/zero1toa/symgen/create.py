@@ -15,11 +15,12 @@ from ..avatar import Avatar
 from ..config import PRESETS, CreateConfig
 from ..errors import InputError
 from ..files import output_directory
-from ..heads import RiggedHead, load_head
+from ..heads import RiggedHead
 from ..heads.mesh_render import interpolate, rasterize_mesh
 from ..heads.texture_render import render_texture
 from ..portrait.eye_shape import fit_eyes
 from ..portrait.lids import lid_margins
+from ..portrait.open_head import open_head
 from ..portrait.outline import refine_geometry
 from ..portrait.portrait import Portrait
 from ..portrait.surface import PhotoSurface
@@ -115,7 +116,7 @@ def create_avatar(
             photo_expression=torch.as_tensor(portrait.expression, dtype=torch.float32),
             photo_pose=torch.as_tensor(portrait.pose, dtype=torch.float32),
             photo_camera=portrait.camera,
-            head_model=portrait.head,
+            head_model=open_head(portrait.head).name,
             provenance={
                 "synthetic": True,
                 "source": "one portrait picture",
@@ -140,7 +141,7 @@ def create_avatar(
 
 def personal_head(portrait: Portrait) -> RiggedHead:
     """The fitted person's head with the photo's outline and eyes, the hair's volume and the teeth as low as there."""
-    model = load_head(portrait.head)
+    model = open_head(portrait.head)
     if len(portrait.identity) > model.num_identity:
         raise InputError(f"The fit has more identity coefficients than head '{portrait.head}'; fit the photo again.")
     plain = model.personalize(torch.as_tensor(portrait.identity, dtype=torch.float32))

@@ -1,0 +1,69 @@
+"""Avatars of other makers, told apart by what they are made of and read as ours."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from zero1toa.errors import InputError
+
+from .data import AvatarData
+from .glb import load_glb
+from .gltf_reader import DamagedFile
+
+FLAME_VARIABLE = "ZERO1TOA_FLAME"
+"""Environment variable that names the user's FLAME file, for avatars that are made on FLAME and do not carry it."""
+
+
+def load_any(path: str | Path, head: str | None = None) -> AvatarData:
+    """An avatar of ours (GLB), of GaussianAvatars (a folder) or of LAM (a zip).
+
+    Args:
+        path: the file or folder.
+        head: the head model that an avatar without one was made on, such as `flame:FILE`; by default the FLAME file
+            that `ZERO1TOA_FLAME` names.
+
+    Raises:
+        InputError: it is none of these, is broken, or needs a head model that was not given.
+        AssetError: the head model's file is missing or broken.
+    """
+    place = Path(path).expanduser()
+    try:
+        if place.is_dir():
+            return _folder(place, head)
+        if place.is_file() and _begins(place, b"PK"):
+            from .lam import read_lam
+
+            return read_lam(place)
+    except DamagedFile as error:
+        raise InputError(f"Cannot read {path}: {error}.") from error
+    except OSError as error:
+        raise InputError(f"Cannot read {path}: {(error.strerror or 'reading failed').lower()}.") from error
+    if place.suffix.lower() == ".ply":
+        raise InputError(
+            f"Cannot read {path}: a PLY alone does not say how its splats move; give the folder of GaussianAvatars "
+            "with flame_param.npz, or an avatar file (.glb)."
+        )
+    return load_glb(path)
+
+
+def _folder(place: Path, head: str | None) -> AvatarData:
+    from .gaussian_avatars_read import CLOUD, PARAMETERS, read_gaussian_avatars
+
+    if (place / "head_mesh.npz").is_file():
+        raise InputError(f"{place} was exported by zero1toa and is bound to another head than FLAME; give its .glb.")
+    if not (place / CLOUD).is_file() or not (place / PARAMETERS).is_file():
+        raise InputError(f"{place} is no avatar: a folder of GaussianAvatars has {CLOUD} and {PARAMETERS}.")
+    model = os.environ.get(FLAME_VARIABLE)
+    name = head or (f"flame:{model}" if model else None)
+    if name is None:
+        raise InputError(
+            f"{place} was made on FLAME, which it does not carry: set {FLAME_VARIABLE} to your FLAME file, or load it "
+            "with head='flame:FILE'."
+        )
+    return read_gaussian_avatars(place, name)
+
+
+def _begins(place: Path, magic: bytes) -> bool:
+    with place.open("rb") as stream:
+        return stream.read(len(magic)) == magic

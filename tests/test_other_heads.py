@@ -1,0 +1,59 @@
+"""A FLAME-shaped head goes through fit and create as the default head does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import zero1toa
+from flame_fixtures import flame_file, true_embedding
+from zero1toa.cli import main
+from zero1toa.errors import InputError
+from zero1toa.heads import facemesh
+from zero1toa.heads.embedding import face_camera
+from zero1toa.heads.flame.file import read_flame
+from zero1toa.heads.flame.head import bare_flame
+from zero1toa.heads.mesh_render import shade
+from zero1toa.portrait.open_head import detector
+
+
+@pytest.mark.slow
+def test_create_with_a_flame_head(tmp_path, demo_portrait):
+    name = f"flame:{flame_file()}"
+    folder, output = tmp_path / "fit", tmp_path / "avatar.glb"
+    assert main(["fit", "demo", "--head", name, "-o", str(folder), "-q"]) == 0
+    portrait = zero1toa.fit(folder)
+    assert portrait.head == name
+    assert portrait.errors["mean"] < 1.5 * demo_portrait.errors["mean"]
+    with pytest.raises(InputError, match="was fitted with the head"):
+        zero1toa.fit(folder, head="default")
+    assert main(["create", str(folder), "--preset", "debug", "-o", str(output), "-q"]) == 0
+    avatar = zero1toa.load(output)
+    assert avatar.head_model == "flame (2023)"  # the name, and no path of the maker's machine
+    assert len(avatar.head.topology.faces) > 9976  # with our mouth
+    camera = avatar.front_camera(size=160)
+    still = avatar.render(camera)
+    for weights in ({"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0}, {"jawOpen": 0.7}, {"eyeLookOutLeft": 1.0}):
+        assert abs(avatar.render(camera, weights) - still).max() > 0.05, weights
+    assert np.isfinite(still).all() and (still < 0.9).any(-1).mean() > 0.3
+
+
+def test_a_head_that_cannot_be_used_gets_a_sentence(tmp_path, capsys):
+    for head, said in (("flame:" + str(tmp_path / "none.pkl"), "flame.is.tue.mpg.de"), ("nobody", "no head model")):
+        assert main(["fit", "demo", "--head", head, "-o", str(tmp_path / "fit"), "-q"]) == 2
+        error = capsys.readouterr().err
+        assert said in error and error.count("\n") == 1
+    assert not (tmp_path / "fit").exists()
+
+
+def test_the_detector_finds_a_bare_head():
+    """Uncoloured, without brows and lips: so are the heads of others when their landmarks are first sought."""
+    bare = bare_flame(read_flame(flame_file()))
+    head, truth = bare.as_linear(), true_embedding()
+    camera = face_camera(head, 10.0, 0.0)
+    found = detector(shade(bare.template, head.topology, camera))
+    assert found is not None
+    points = (bare.template[bare.faces[truth.faces]] * truth.barycentrics[..., None]).sum(1)
+    error = np.linalg.norm(found[:, :2] - camera.project(points)[:, :2], axis=1)
+    assert error[list(facemesh.EYES)].mean() < 4  # px of 0.7 mm
+    assert error[list(facemesh.LIPS)].mean() < 8
