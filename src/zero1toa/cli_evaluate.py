@@ -10,6 +10,7 @@ from typing import Annotated
 import tyro
 
 from .cli_consistency import consistency
+from .cli_reenact import reenact
 from .errors import InputError
 from .progress import Progress
 
@@ -73,4 +74,4 @@ def ablation(
             progress.say(f"Wrote {output}/: {', '.join(names)}")
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"ablation": ablation, "consistency": consistency}
+COMMANDS: dict[str, Callable[..., None]] = {"reenact": reenact, "ablation": ablation, "consistency": consistency}

@@ -19,6 +19,7 @@ from ..tracking import Tracking
 from ..tracking.alignment import Poses, align, rigid_weights
 
 _STEPS: Final = 8  # Gauss-Newton steps; they begin at the tracker's pose, a few degrees away
+_MOST_SWING: Final = float(np.radians(20))  # of a neck that carries the head forward, back or aside; ours
 _HEAD: Final = JOINTS.index("head")
 
 
@@ -56,9 +57,7 @@ def drive_from_tracking(tracking: Tracking, portrait: Portrait, matrix: Array, s
     start = _carried(tracking, source, rotation, translation, matrix, pinhole)
     poses = align(points, tracked, pinhole, rigid_weights(model), start, steps=_STEPS)
 
-    turns = Rotation.from_matrix(torso.T @ poses.rotation).as_rotvec() / 2  # the neck's share and the head's
-    joints = np.zeros((len(turns), len(JOINTS), 3))
-    joints[:, JOINTS.index("neck")] = joints[:, _HEAD] = turns
+    joints = neck_and_head(torso, camera.viewmat[:3, 3], poses, person.joints.numpy().astype(np.float64))
     moved = _head_joint(person, joints)[:, :3, 3]
     cameras = []
     for place, shift in zip(poses.translation, moved, strict=True):
@@ -67,6 +66,44 @@ def drive_from_tracking(tracking: Tracking, portrait: Portrait, matrix: Array, s
         cameras.append(Camera(viewmat, camera.fx, camera.fy, camera.cx, camera.cy, camera.width, camera.height))
     floats = (torch.as_tensor(values, dtype=torch.float32) for values in (expressions, joints))
     return Drive(cameras, *floats).checked()
+
+
+def neck_and_head(torso: Array, place: Array, poses: Poses, rest: Array) -> Array:
+    """(F, 6, 3) joint rotations by which the head stands as it was seen while the torso stays where it is.
+
+    The neck takes half of the head's turn and then swings to where the base of the head is, up to `_MOST_SWING`; the
+    head joint makes up for it. What a neck cannot reach (nearer, farther, a step to the side) is left to the camera.
+
+    Args:
+        torso: (3, 3) its rotation to camera axes.
+        place: (3,) metres, where its origin is before the camera.
+        poses: of the head, F.
+        rest: (6, 3) joints at rest, metres.
+    """
+    neck, base = rest[JOINTS.index("neck")], rest[_HEAD]
+    turn = Rotation.from_matrix(torso.T @ poses.rotation)
+    half = Rotation.from_rotvec(turn.as_rotvec() / 2)
+    lever = half.apply(base - neck)
+    wanted = _reachable((poses.translation - place) @ torso - neck + turn.apply(base), base - neck, poses, torso)
+    axis = np.cross(lever, wanted)
+    sine = np.linalg.norm(axis, axis=1, keepdims=True)
+    angle = np.arctan2(sine, (lever * wanted).sum(1, keepdims=True)).clip(0, _MOST_SWING)
+    bent = Rotation.from_rotvec(axis / np.maximum(sine, 1e-12) * angle) * half
+    joints = np.zeros((len(wanted), len(JOINTS), 3))
+    joints[:, JOINTS.index("neck")] = bent.as_rotvec()
+    joints[:, _HEAD] = (bent.inv() * turn).as_rotvec()
+    return joints
+
+
+def _reachable(wanted: Array, lever: Array, poses: Poses, torso: Array) -> Array:
+    """(F, 3) places of the base of the head before the neck that lie behind `wanted` on the same line of sight, and
+    whose distance is the lever's (3,) if there are any: depth is measured far less well than what a picture shows."""
+    sight = poses.translation / np.linalg.norm(poses.translation, axis=1, keepdims=True) @ torso
+    along = (wanted * sight).sum(1)
+    inside = np.maximum(along**2 - (wanted**2).sum(1) + lever @ lever, 0)
+    near, far = -along + np.sqrt(inside), -along - np.sqrt(inside)
+    step = np.where(np.abs(near) < np.abs(far), near, far)
+    return np.asarray(wanted + step[:, None] * sight)
 
 
 def relative_expression(weights: Array, source: Array, photo: Array) -> Array:
