@@ -12,8 +12,8 @@ from zero1toa.evaluate import reenact as protocol
 from zero1toa.evaluate.reenact import AVATAR, RIGID, STATIC, Comparison, compared_frames, methods_of
 from zero1toa.evaluate.reenact_baselines import similarity
 from zero1toa.evaluate.reenact_drive import drive_from_tracking, relative_expression
-from zero1toa.evaluate.reenact_report import as_json, error_map, film_row, markdown, verdicts
 from zero1toa.evaluate.reenact_report import Summary as ReportSummary
+from zero1toa.evaluate.reenact_report import as_json, error_map, film_row, markdown, verdicts
 from zero1toa.evaluate.reenact_run import ReenactConfig, reenact
 from zero1toa.evaluate.reenact_source import Source, choose_frame
 from zero1toa.heads import JOINTS, arkit, load_head
@@ -174,9 +174,9 @@ def test_similarity_is_exact_and_follows_the_weights():
 
 def test_the_source_frame_is_calm_and_open_eyed(tracking):
     still = replace(tracking, rotation=tracking.rotation[[0] * FRAMES], landmarks=tracking.landmarks[[0] * FRAMES])
-    assert choose_frame(still) in (0, 1)  # then the mouth opens and the eyes close
+    assert choose_frame(still) in (0, 1, 2)  # then the mouth opens and the eyes close
     turned = np.argsort(-tracking.rotation[:, 2, 2])[-1]
-    same = Motion.still(tracking.motion.weights[0], 25).frames([0] * FRAMES)
+    same = tracking.motion.frames([0] * FRAMES)
     assert choose_frame(replace(still, motion=same, rotation=tracking.rotation)) != turned
     unsure = np.where(np.arange(FRAMES) == 0, 0.9, 0.1).astype(np.float32)
     assert choose_frame(replace(still, motion=same, confidence=unsure)) == 0
