@@ -3,6 +3,7 @@ downloaded."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
@@ -32,9 +33,7 @@ def load_lpips() -> Perceptual:
     weights = Path(torch.hub.get_dir()) / "checkpoints" / _ALEXNET
     if not weights.is_file():
         return Perceptual(None, f"LPIPS is not measured: {weights} is missing, the AlexNet weights of torchvision.")
-    import lpips
-
-    network = lpips.LPIPS(net="alex", verbose=False).eval()
+    network = importlib.import_module("lpips").LPIPS(net="alex", verbose=False).eval()
 
     def distance(image: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
         pair = [torch.as_tensor(np.ascontiguousarray(p), dtype=torch.float32) * 2 - 1 for p in (image, truth)]

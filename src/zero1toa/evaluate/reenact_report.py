@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ..heads import arkit
-from ..media import contact_sheet, to_uint8, write_png
+from ..media import to_uint8, write_png
 from ..tracking import Tracking
 from .plot import line_plot
 from .reenact import AVATAR, BASELINES, LANDMARK_MEASURES, MEASURES, REAL, RIGID, Compared, Comparison
@@ -89,7 +89,7 @@ def write_report(folder: Path, comparison: Comparison, summary: Summary) -> list
     for measure in _PLOTTED:
         values = {name: [row.measures[name][measure] for row in comparison.rows] for name in comparison.methods}
         if np.isfinite(np.array(list(values.values()), float)).any():
-            plots.append(line_plot(f"{MEASURES[measure]}, over seconds", times, values))
+            plots.append(line_plot(f"{_COLUMNS[measure]}, over seconds", times, values))
     if plots:
         write_png(paths[2], np.concatenate(plots))
     return [path for path in paths if path.exists()]
@@ -146,7 +146,7 @@ def telling_frames(tracking: Tracking, frames: Iterable[int]) -> list[int]:
 
 def picture_sheet(rows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     """Rows of the film, one below the other."""
-    return contact_sheet([("", row) for row in rows], columns=1)
+    return np.concatenate(rows)
 
 
 def _labelled(name: str, picture: NDArray[np.floating]) -> NDArray[np.float32]:
