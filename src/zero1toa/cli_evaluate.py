@@ -11,6 +11,7 @@ import tyro
 
 from .cli_clip import clip
 from .cli_consistency import consistency
+from .cli_reenact import reenact
 from .errors import InputError
 from .progress import Progress
 
@@ -74,4 +75,9 @@ def ablation(
             progress.say(f"Wrote {output}/: {', '.join(names)}")
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"ablation": ablation, "consistency": consistency, "clip": clip}
+COMMANDS: dict[str, Callable[..., None]] = {
+    "ablation": ablation,
+    "reenact": reenact,
+    "consistency": consistency,
+    "clip": clip,
+}

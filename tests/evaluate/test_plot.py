@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from zero1toa.evaluate.plot import dot_plot
+from zero1toa.evaluate.plot import dot_plot, line_plot
 
 
 def dark_columns(picture, row):
@@ -22,3 +22,16 @@ def test_one_value_alone_can_be_drawn_and_what_is_no_number_cannot():
     assert len(dark_columns(dot_plot("one", {"a": [2.0]}), 0)) > 0
     with pytest.raises(AssertionError, match="finite"):
         dot_plot("bad", {"a": [float("nan")]})
+
+
+def test_a_line_lies_where_its_values_are_and_breaks_where_there_are_none():
+    picture = line_plot("things", [0, 1, 2, 3], {"low": [0, 0, float("nan"), 0], "high": [1, 1, 1, 1]})
+    blue = (picture[..., 2] - picture[..., 0] > 0.2)[56:206, 62:445]
+    orange = (picture[..., 0] - picture[..., 2] > 0.2)[56:206, 62:445]
+    assert np.nonzero(orange)[0].max() < np.nonzero(blue)[0].min()
+    assert orange.any(0).mean() > 0.9 and 0.2 < blue.any(0).mean() < 0.5
+
+
+def test_lines_need_a_number_for_each_place():
+    with pytest.raises(AssertionError, match="each place"):
+        line_plot("bad", [0, 1], {"a": [1.0]})

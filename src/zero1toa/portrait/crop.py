@@ -39,7 +39,24 @@ def crop_portrait(photo: Photo, landmarks: NDArray[np.float64], size: int = SIZE
     """
     low, high = landmarks[:NUM_MESH, :2].min(0), landmarks[:NUM_MESH, :2].max(0)
     side = float((high - low).max()) * CROP_PER_FACE
-    corner = (low + high) / 2 - [side / 2, side * (0.5 + RAISE)]
+    return cut_square(photo, (low + high) / 2 - [side / 2, side * (0.5 + RAISE)], side, size)
+
+
+def crop_again(photo: Photo, matrix: NDArray[np.float64], size: int = SIZE) -> Crop:
+    """The square of another picture of the same size that `crop_portrait` cut out of the first, by its matrix."""
+    scale = float(matrix[0, 0])
+    return cut_square(photo, -matrix[:, 2] / scale, size / scale, size)
+
+
+def cut_square(photo: Photo, corner: NDArray[np.float64], side: float, size: int) -> Crop:
+    """A square of a photo, `size` px wide.
+
+    Args:
+        photo: any photo.
+        corner: (2,) its upper left corner, photo px.
+        side: photo px.
+        size: px of the result.
+    """
     scale = size / side
     matrix = np.array([[scale, 0, -corner[0] * scale], [0, scale, -corner[1] * scale]])
 
