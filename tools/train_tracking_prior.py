@@ -1,6 +1,6 @@
 """Trains the network that reads a face's movements in a video, on made-up persons, and writes it into the package.
 
-    python tools/train_tracking_prior.py --count 1600
+    python tools/train_tracking_prior.py
 
 Each person is drawn three times at rest and nine times with expressions, before any camera, and read by the landmark
 detector as a video is. From these the detector itself is modelled (a linear map of true offsets plus noise), so that
@@ -12,6 +12,7 @@ cores, most of it for the drawing; samples are kept in --folder, and a longer ru
 
 from __future__ import annotations
 
+import multiprocessing
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +22,7 @@ import torch
 import tyro
 from numpy.typing import NDArray
 
-from tracking_samples import REST, SIZE, People, collect, draw_weights, random_camera
+from tracking_samples import CHUNK, REST, SIZE, People, collect, draw_weights, random_camera
 from zero1toa.config import FitConfig
 from zero1toa.heads import arkit, load_head
 from zero1toa.portrait.detector_bias import view_terms
@@ -32,6 +33,8 @@ from zero1toa.tracking.reader import VIEW_UNIT, MovementReader, mirrored
 
 ASSET = Path(__file__).parents[1] / "src/zero1toa/tracking/assets/movement_reader.npz"
 MIRROR = list(arkit.MIRROR)
+BLOCK, MOVEMENTS = 25, 60  # persons that are projected at a time, and movements of each
+PROJECTED_SEED = 1000
 HELD_OUT = 5  # every fifth person
 # Share of a movement that a least-squares reader with its gain gives back on held-out persons. Below 1, for a gain
 # enlarges noise, and the persons' lids are calibrated again in the video.
@@ -186,17 +189,35 @@ def gains(predicted: NDArray[np.float64], truth: NDArray[np.float32]) -> NDArray
     return ((factor + factor[MIRROR]) / 2).astype(np.float32)
 
 
+def joined(parts: list[Lessons]) -> Lessons:
+    """All of them in one."""
+    return Lessons(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _lessons_of_some(people: People) -> Lessons:
+    torch.set_num_threads(1)
+    return lessons(people)
+
+
+def _projected_block(block: int) -> Lessons:
+    torch.set_num_threads(1)
+    return projected(BLOCK, MOVEMENTS, PROJECTED_SEED + block)
+
+
 def main(
-    count: int = 800,
-    persons: int = 500,
-    frames: int = 60,
+    count: int = 860,
+    blocks: int = 22,
     seed: int = 1,
     folder: Path = Path("build/tracking_prior"),
     processes: int = 2,
 ) -> None:
-    """Draws `count` persons, projects `persons` more with `frames` movements each, trains and writes the asset."""
-    known = lessons(collect(count, seed, folder, processes))
-    more = projected(persons, frames, seed + 1)
+    """Draws `count` persons, projects `blocks` of 25 more with 60 movements each, trains and writes the asset."""
+    people = collect(count, seed, folder, processes)
+    chunks = np.unique(people.person // CHUNK)
+    some = [People(*(part[people.person // CHUNK == chunk] for part in people)) for chunk in chunks]
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        known = joined(pool.map(_lessons_of_some, some, chunksize=1))
+        more = joined(pool.map(_projected_block, range(blocks), chunksize=1))
     held = known.person % (2 * HELD_OUT) < 2  # one textured and one plain person of ten
     first = train(known.of(~held), more)
     test = known.of(held)

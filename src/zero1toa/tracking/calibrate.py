@@ -20,7 +20,7 @@ _BLINK_FROM: Final = 0.35  # a lid that closes at least this far and opens again
 _BLINK_SECONDS: Final = 0.5
 _SHUT: Final = 0.97  # weight of a typical blink's deepest frame
 _HIDDEN: Final = 0.45  # eyeBlink from which on the iris is covered; its neighbours in time count, too
-_MOST_LID_GAIN: Final = 1.6
+_MOST_LID_GAIN: Final = 2.0  # the shut lids of a real person were read as 0.51
 _LEAST_LID_GAIN: Final = 0.8
 _FEWEST_BLINKS: Final = 1
 
