@@ -58,9 +58,10 @@ class Format:
 
 def _write_html(request: Request) -> None:
     from . import files
+    from .avatar_io import glb_content
     from .viewer import standalone_page
 
-    page = standalone_page(request.path.expanduser().read_bytes(), request.path.name)
+    page = standalone_page(glb_content(request.path), request.path.name)
     with files.atomic_write(request.output) as temporary:
         temporary.write_bytes(page)
 
@@ -205,11 +206,11 @@ def _request(
     progress: Progress,
 ) -> Request:
     from .avatar import expression_weights
-    from .avatar_io import load_glb
+    from .avatar_io import load_any
 
     weights = expression_weights(parse_weights(expression)).numpy() if expression else None
     moves = None if motion is None else _read_motion(motion, fps, seconds, progress)
-    return Request(path, load_glb(path), output, weights, moves, progress)
+    return Request(path, load_any(path), output, weights, moves, progress)
 
 
 def _read_motion(name: str, fps: float | None, seconds: float | None, progress: Progress) -> Motion:

@@ -39,12 +39,11 @@ def view(
         tracker: Folder with MediaPipe's face tracker, for the webcam: vision_bundle.mjs and wasm/ of the npm package
             @mediapipe/tasks-vision, and face_landmarker.task.
     """
-    from .avatar_io import load_glb
+    from .avatar_io import glb_content
     from .viewer import ViewerServer
 
     progress = Progress(quiet=False)
-    load_glb(avatar)  # refuses what is no avatar, with a sentence
-    content = avatar.expanduser().read_bytes()
+    content = glb_content(avatar)  # refuses what is no avatar, with a sentence
     server = ViewerServer(content, avatar.name, host=host, port=port, tracker=tracker)
     progress.say(f"{avatar.name} is at {server.url}")
     if not server.is_private:

@@ -257,3 +257,14 @@ def test_unknown_files_get_a_sentence(content, tmp_path):
 def test_the_neck_joint_is_flames(ga):
     head = zero1toa.load(ga[0], head=f"flame:{flame_file()}").head
     np.testing.assert_array_equal(head.joints[JOINTS.index("neck")], head.joints[JOINTS.index("head")])
+
+
+def test_the_viewer_and_exports_take_avatars_of_others(lam_avatar, tmp_path):
+    path, _, _ = lam_avatar
+    content = neighbours.glb_content(path)
+    (tmp_path / "same.glb").write_bytes(content)
+    assert len(zero1toa.load(tmp_path / "same.glb").splats.means) == len(zero1toa.load(path).splats.means)
+    assert neighbours.glb_content(tmp_path / "same.glb") == content
+    for kind, name in (("ply", "a.ply"), ("html", "a.html")):
+        assert main(["export", str(path), "--to", kind, "-o", str(tmp_path / name), "-q"]) == 0
+        assert (tmp_path / name).stat().st_size > 1000

@@ -9,6 +9,7 @@ from zero1toa.errors import InputError
 
 from .data import AvatarData
 from .glb import load_glb
+from .glb_encode import encode
 from .gltf_reader import DamagedFile
 
 FLAME_VARIABLE = "ZERO1TOA_FLAME"
@@ -45,6 +46,17 @@ def load_any(path: str | Path, head: str | None = None) -> AvatarData:
             "with flame_param.npz, or an avatar file (.glb)."
         )
     return load_glb(path)
+
+
+def glb_content(path: str | Path, head: str | None = None) -> bytes:
+    """The bytes of an avatar's GLB: the file's own if it is one of ours, else as it would be saved.
+
+    Raises:
+        InputError, AssetError: as `load_any`.
+    """
+    data = load_any(path, head)
+    place = Path(path).expanduser()
+    return place.read_bytes() if place.is_file() and _begins(place, b"glTF") else encode(data)
 
 
 def _folder(place: Path, head: str | None) -> AvatarData:
