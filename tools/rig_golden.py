@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def packed_motion() -> dict[str, Any]:
 
 def main() -> None:
     sys.path.insert(0, str(ROOT))
-    from tests.avatar_io.conftest import make_avatar
+    make_avatar = import_module("tests.avatar_io.conftest").make_avatar
 
     from zero1toa.avatar_io import save_glb
     from zero1toa.heads import arkit

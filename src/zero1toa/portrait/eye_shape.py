@@ -97,5 +97,5 @@ def _affine(
     turn, stretch, back = np.linalg.svd(matrix)
     matrix = turn @ np.diag(stretch.clip(*_STRETCH)) @ back
     step = _TRUST * solution[2]
-    length = np.linalg.norm(step)
+    length = float(np.linalg.norm(step))
     return matrix, step * min(1.0, _MOST_STEP * width / max(length, 1e-12))

@@ -43,7 +43,8 @@ def photo_mass(surface: PhotoSurface) -> NDArray[np.float64]:
     portrait, drawn = surface.portrait, surface.buffers.face
     counts = (drawn >= 0) * portrait.alpha * portrait.valid
     weights = counts * (_PLAIN + detail(portrait.foreground))
-    return np.bincount(drawn[drawn >= 0], weights[drawn >= 0], minlength=len(surface.topology.faces))
+    mass = np.bincount(drawn[drawn >= 0], weights[drawn >= 0], minlength=len(surface.topology.faces))
+    return mass.astype(np.float64)
 
 
 def detail(picture: NDArray[np.floating]) -> NDArray[np.float64]:
