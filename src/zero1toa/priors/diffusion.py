@@ -34,14 +34,16 @@ def network_device(name: str) -> torch.device:
 
 
 def _animate_anyone(name: str, config: DiffusionConfig, device: torch.device, seed: int) -> VideoPrior:
-    from .animate_anyone.prior import AnimateAnyone, configured
-    from .animate_anyone.spec import SPECS, tiny
+    from .animate_anyone.prior import AnimateAnyone
+    from .animate_anyone.spec import SPECS, configured, tiny
 
     if config.random_weights:
         from .animate_anyone.networks import random_networks
 
         spec = configured(tiny(SPECS[name]), config)
-        networks = random_networks(spec, seed).ready(spec, device, torch.float32, config.attention_rows)
+        networks = random_networks(spec, seed).ready(
+            spec, device, torch.float32, config.attention_rows, config.channels_last
+        )
         return AnimateAnyone(spec, networks, config)
     from .animate_anyone.checkpoint import load_networks
 
