@@ -8,15 +8,32 @@ import torch
 
 from ..config import DiffusionConfig
 from ..errors import InputError
+from .animate_anyone.files import HUB, located
+from .extras import check_extra
 from .protocol import VideoPrior
 
 
 def load_diffusion_prior(name: str, config: DiffusionConfig | None, device: str, seed: int) -> VideoPrior:
     """See `priors.load_prior`."""
     config = config or DiffusionConfig()
+    check_diffusion_prior(name, config, device)
+    return _LOADERS[name](name, config, network_device(device), seed)
+
+
+def check_diffusion_prior(name: str, config: DiffusionConfig | None, device: str) -> None:
+    """See `priors.check_prior`."""
+    config = config or DiffusionConfig()
     if config.random_weights and config.weights:
         raise InputError("Weights were given, and random ones asked for: leave one of the two out.")
-    return _LOADERS[name](name, config, network_device(device), seed)
+    network_device(device)
+    if not (config.random_weights or config.weights == HUB):
+        if name == "wan-animate":
+            from .wan_animate import check_folder
+
+            check_folder(config.weights)
+        else:
+            located(name, config.weights)
+    check_extra()
 
 
 def network_device(name: str) -> torch.device:

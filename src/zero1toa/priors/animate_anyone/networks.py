@@ -53,7 +53,7 @@ class Networks:
             part.to(device=device, dtype=dtype).eval().requires_grad_(False)
         if channels_last:
             for part in (self.reference, self.denoiser, self.vae):
-                part.to(memory_format=torch.channels_last)
+                part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if isinstance(self.guider, MultiScaleGuider):
             self.guider.normalize_by_window(spec.pose_norm == "batch")
         for unet in (self.reference, self.denoiser):
