@@ -34,9 +34,16 @@ def schedulers(noise: NoiseSpec) -> tuple[Any, Any]:
 
 
 def fast_scheduler(noise: NoiseSpec) -> Any:
-    """diffusers' DPM-Solver++ of second order over the same levels. It calls the last one not pure noise, but a signal
-    of 2^-24, so that its logarithm is finite."""
-    return diffusers().DPMSolverMultistepScheduler(**_numbers(noise), algorithm_type="dpmsolver++", solver_order=2)
+    """diffusers' DPM-Solver++ of second order on the same noise schedule.
+
+    Its steps are equal in the logarithm of signal to noise ("lu"): on DDIM's own timesteps it is hardly better than
+    DDIM, since the first of them leaves pure noise in one leap. 8 of its steps come closer to the exact answer than 25
+    of DDIM's on Gaussians and their mixtures. It takes the last level not for pure noise, but for a signal of 2^-12, so
+    that the logarithm is finite.
+    """
+    return diffusers().DPMSolverMultistepScheduler(
+        **_numbers(noise), algorithm_type="dpmsolver++", solver_order=2, use_lu_lambdas=True
+    )
 
 
 def score_levels(noise: NoiseSpec, schedule: Literal["inference", "train"]) -> Tensor:
