@@ -161,7 +161,7 @@ class DiffusionConfig:
     """Of clips made from noise alone: "ddim" (published), or "dpmpp", DPM-Solver++ of second order, which needs fewer
     steps. What is inverted always comes back by DDIM, whose way up is known."""
     batched_guidance: bool = True
-    """Both halves of guidance in one batch; off: one after the other, in half the memory."""
+    """Both halves of guidance in one batch; off: one after the other, half the batch at a time."""
     channels_last: bool = False
     """Lays the UNets' and the VAE's pictures out with their channels last, which GPUs convolve faster."""
     compile: bool = False
