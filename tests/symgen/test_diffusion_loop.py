@@ -9,8 +9,9 @@ import torch
 from zero1toa.api import create
 from zero1toa.cli import main
 from zero1toa.commands import create_config
-from zero1toa.config import PRESETS, CurriculumConfig, DiffusionConfig
+from zero1toa.config import PRESETS, CurriculumConfig, DiffusionConfig, SettleConfig
 from zero1toa.errors import InputError, MissingWeights
+from zero1toa.priors import load_prior
 from zero1toa.symgen.create import create_avatar
 
 pytest.importorskip("diffusers")
@@ -52,6 +53,7 @@ def stop_at(iteration):
     return preview
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_avatar(demo_portrait, tmp_path, monkeypatch):
     """The clips' noise is drawn from the loop's own generator."""
     whole = create_avatar(demo_portrait, TINY)
@@ -65,11 +67,23 @@ def test_a_stopped_run_goes_on_to_the_same_avatar(demo_portrait, tmp_path, monke
         assert torch.equal(values, getattr(resumed.splats, name)), name
 
 
+DISTILLED = replace(TINY, iterations=2, photo_share=0.0, settle=SettleConfig(rounds=0))
+
+
+@pytest.fixture(scope="module")
+def prior():
+    return load_prior("aniportrait", diffusion=TINY.diffusion, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def before(demo_portrait, prior):
+    """The avatar without training."""
+    return create_avatar(demo_portrait, replace(DISTILLED, guidance="sds", iterations=0), prior=prior)
+
+
 @pytest.mark.parametrize("guidance", ["sds", "ism", "nfsd"])
-def test_each_distillation_trains_the_avatar(demo_portrait, guidance):
-    config = replace(TINY, guidance=guidance, iterations=2, photo_share=0.0)
-    before = create_avatar(demo_portrait, replace(config, iterations=0))
-    after = create_avatar(demo_portrait, config)
+def test_each_distillation_trains_the_avatar(demo_portrait, prior, before, guidance):
+    after = create_avatar(demo_portrait, replace(DISTILLED, guidance=guidance), prior=prior)
     assert torch.isfinite(after.splats.colors).all()
     assert (after.splats.colors - before.splats.colors).abs().max() > 1e-4
     assert after.provenance["guidance"] == guidance
