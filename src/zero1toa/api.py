@@ -77,13 +77,17 @@ def create(
 
     Raises:
         InputError: the photo cannot be used, there is no such preset, or there is nothing to resume.
+        MissingWeights: the prior's weights are not there; said before the photo is looked at.
+        MissingDependency: the prior's packages are not installed; said before, too.
     """
     if config is None:
         if preset not in PRESETS:
             raise InputError(f"There is no preset '{preset}'; choose one of {', '.join(PRESETS)}.")
         config = replace(PRESETS[preset], seed=seed)
+    from .priors import check_prior
     from .symgen.create import create_avatar
 
+    check_prior(config.prior, diffusion=config.diffusion, device=device)
     portrait = photo if isinstance(photo, Portrait) else fit(photo, head=head, force=force, progress=progress)
     return create_avatar(
         portrait, config, progress, workspace=workspace, resume=resume, preview=preview, dataset=dataset, device=device

@@ -120,6 +120,7 @@ def create(
     """
     from . import api, files
     from .commands import create_config, work_folder
+    from .priors import check_prior
 
     progress = Progress(quiet)
     if output.suffix.lower() != ".glb":
@@ -137,6 +138,7 @@ def create(
         random_weights=random_weights or diffusion.random_weights,
     )
     config = create_config(preset, seed, guidance, iterations, prior, prior_command, diffusion)
+    check_prior(prior, diffusion=diffusion, device=device)
     portrait = api.fit(photo, head=head, force=force, progress=progress)
     _warn(portrait.warnings, progress)
     work = work_folder(output)

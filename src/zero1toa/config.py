@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -141,13 +142,13 @@ class DiffusionConfig:
     inversion_guidance: float = 1.0
     """The same on the way up. With the value of the way down an exact inversion returns its input, and nothing is
     corrected."""
-    inversion_condition: str = "full"
+    inversion_condition: Literal["full", "null"] = "full"
     """What the way up sees: "full" the photo and the landmarks, "null" the landmarks alone (more is changed)."""
     inversion_refinements: int = 0
     """Fixed-point iterations of an upward step; 0 is DDIM's plain inverse. On a mixture of two broad Gaussians 2 come
     back ten times closer to where they began than 0, and so change less; on one of two narrow ones more than 2 do not
     converge."""
-    landmarks: str = "detected"
+    landmarks: Literal["detected", "projected"] = "detected"
     """Of the avatar's renders: "detected" by MediaPipe (paper), and projected where it finds no face; or "projected"
     from the posed head."""
     background: float = 1.0
@@ -156,12 +157,42 @@ class DiffusionConfig:
     """"float32", "float16", "bfloat16", or "auto": float16 on a GPU, on a CPU bfloat16 where it computes in it."""
     attention_rows: int | None = None
     """Rows of a batch that an attention layer takes at a time: 1 to 8 fit a small card. None takes all."""
-    pose_norm: str = "batch"
+    solver: Literal["ddim", "dpmpp"] = "ddim"
+    """Of clips made from noise alone: "ddim" (published), or "dpmpp", DPM-Solver++ of second order, which needs fewer
+    steps. What is inverted always comes back by DDIM, whose way up is known."""
+    batched_guidance: bool = True
+    """Both halves of guidance in one batch; off: one after the other, half the batch at a time."""
+    channels_last: bool = False
+    """Lays the UNets' and the VAE's pictures out with their channels last, which GPUs convolve faster."""
+    compile: bool = False
+    """Compiles the denoising network with torch.compile; where that fails, it says so and runs as it is."""
+    score_schedule: Literal["inference", "train"] = "inference"
+    """Noise levels of score distillation: those with which clips are sampled, so that it compares with SymGEN, or those
+    of the training (AniPortrait: "scaled_linear")."""
+    pose_norm: Literal["batch", "running"] = "batch"
     """AniPortrait's pose guider: "batch" statistics of the clip, as its authors run it, or the "running" ones."""
-    pose_range: str = "peer"
+    pose_range: Literal["peer", "train"] = "peer"
     """What that guider is fed: "peer" the 0 to 255 of its inference code, "train" the -1 to 1 of its training."""
-    last_window: str = "cyclic"
+    last_window: Literal["cyclic", "clamp"] = "cyclic"
     """Of a clip longer than a window: "cyclic" wraps to the first frames, as published, "clamp" does not."""
+    beta_schedule: Literal["linear", "scaled_linear"] | None = None
+    """Noise levels of sampling. AniPortrait is published with "linear" and was trained with "scaled_linear"."""
+    bank_half: bool | None = None
+    """Whether reference features are rounded to half precision (AniPortrait: in any run, Follow-Your-Emoji: never)."""
+    null_condition: Literal["pose", "nothing", "pose_and_bank"] = "pose"
+    """What the unconditional half sees: the landmarks (published), nothing, or landmarks and reference features."""
+    noise_dtype: Literal["network", "float32"] = "network"
+    """Precision in which noise is drawn: the network's (published), or one, so that seeds agree across precisions."""
+    reference_latents: Literal["mean", "sample"] = "mean"
+    """What the reference network reads of the VAE's distribution of the photo; "mean" as published."""
+    reference_timestep: int = 0
+    """The time that the reference network is told; 0 as published."""
+    landmark_channels: Literal["drawn", "reversed"] = "drawn"
+    """Order of the landmark pictures' channels; "drawn" as published."""
+    motion_norm: Literal["frame", "clip"] = "frame"
+    """What a motion module normalises over; each "frame" as published, the "clip" as diffusers' AnimateDiff."""
+    pose_in_skips: bool = False
+    """Whether the lower pose features also reach the skip connections; as published they do not."""
 
 
 @dataclass(frozen=True)

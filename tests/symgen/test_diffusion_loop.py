@@ -1,15 +1,17 @@
 """The whole of SymGEN with diffusion priors whose tiny networks never learned anything: a test of the plumbing."""
 
+import sys
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
+from zero1toa.api import create
 from zero1toa.cli import main
 from zero1toa.commands import create_config
-from zero1toa.config import PRESETS, CurriculumConfig, DiffusionConfig
-from zero1toa.errors import InputError
+from zero1toa.config import PRESETS, CurriculumConfig, DiffusionConfig, SettleConfig
+from zero1toa.errors import InputError, MissingWeights
+from zero1toa.priors import load_prior
 from zero1toa.symgen.create import create_avatar
 
 pytest.importorskip("diffusers")
@@ -35,6 +37,10 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
+def never(*_, **__):
+    raise AssertionError("the photo was fitted first")
+
+
 class Stopped(Exception):
     pass
 
@@ -47,6 +53,7 @@ def stop_at(iteration):
     return preview
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_avatar(demo_portrait, tmp_path, monkeypatch):
     """The clips' noise is drawn from the loop's own generator."""
     whole = create_avatar(demo_portrait, TINY)
@@ -60,11 +67,23 @@ def test_a_stopped_run_goes_on_to_the_same_avatar(demo_portrait, tmp_path, monke
         assert torch.equal(values, getattr(resumed.splats, name)), name
 
 
+DISTILLED = replace(TINY, iterations=2, photo_share=0.0, settle=SettleConfig(rounds=0))
+
+
+@pytest.fixture(scope="module")
+def prior():
+    return load_prior("aniportrait", diffusion=TINY.diffusion, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def before(demo_portrait, prior):
+    """The avatar without training."""
+    return create_avatar(demo_portrait, replace(DISTILLED, guidance="sds", iterations=0), prior=prior)
+
+
 @pytest.mark.parametrize("guidance", ["sds", "ism", "nfsd"])
-def test_each_distillation_trains_the_avatar(demo_portrait, guidance):
-    config = replace(TINY, guidance=guidance, iterations=2, photo_share=0.0)
-    before = create_avatar(demo_portrait, replace(config, iterations=0))
-    after = create_avatar(demo_portrait, config)
+def test_each_distillation_trains_the_avatar(demo_portrait, prior, before, guidance):
+    after = create_avatar(demo_portrait, replace(DISTILLED, guidance=guidance), prior=prior)
     assert torch.isfinite(after.splats.colors).all()
     assert (after.splats.colors - before.splats.colors).abs().max() > 1e-4
     assert after.provenance["guidance"] == guidance
@@ -92,9 +111,23 @@ def test_the_command_line_runs_the_whole_method(demo_portrait, tmp_path, prior):
     assert len(list((tmp_path / "clips").glob("clip-*.png"))) == 4
 
 
-def test_missing_weights_are_exit_code_2(demo_portrait, tmp_path, capsys):
-    demo_portrait.save(tmp_path)
-    assert main(["create", str(tmp_path), "-o", str(tmp_path / "a.glb"), "--prior", "aniportrait", "-q"]) == 2
-    assert "ZJYang/AniPortrait" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("prior", "page"), [("aniportrait", "ZJYang/AniPortrait"), ("wan-animate", "Wan-AI/Wan2.2-Animate-14B-Diffusers")]
+)
+def test_missing_weights_are_exit_code_2_before_the_photo_is_looked_at(tmp_path, capsys, monkeypatch, prior, page):
+    monkeypatch.setattr("zero1toa.api.fit", never)
+    assert main(["create", "demo", "-o", str(tmp_path / "a.glb"), "--prior", prior, "-q"]) == 2
+    said = capsys.readouterr().err
+    assert page in said and len(said.strip().splitlines()) == 1
     assert not (tmp_path / "a.glb").exists()
-    assert np.isfinite(demo_portrait.identity).all()
+    with pytest.raises(MissingWeights, match=page):
+        create("demo", config=replace(TINY, prior=prior, diffusion=DiffusionConfig(weights=str(tmp_path))))
+
+
+def test_a_missing_extra_is_exit_code_2_before_the_photo_is_looked_at(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("zero1toa.api.fit", never)
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    arguments = ["create", "demo", "-o", str(tmp_path / "a.glb"), "--prior", "aniportrait", "--random-weights", "-q"]
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert "zero1toa[diffusion]" in said and len(said.strip().splitlines()) == 1

@@ -25,6 +25,26 @@ NAMES = ("reprojection", "external", "oracle", *DIFFUSION_PRIORS)
 """What `load_prior` knows."""
 
 
+def check_prior(name: str, *, diffusion: DiffusionConfig | None = None, device: str = "auto") -> None:
+    """Looks in milliseconds whether `load_prior` has what it needs, before the seconds that fitting a photo takes.
+    Weights that are to be fetched from the hub are taken to be there, and no file is opened.
+
+    Args:
+        name: see `load_prior`; those that do not diffuse need nothing.
+        diffusion: the same.
+        device: the same.
+
+    Raises:
+        InputError: weights and random weights are both asked for, or there is no such device.
+        MissingWeights: weights are not there; the message says how to get them.
+        MissingDependency: the extra `diffusion` is not installed.
+    """
+    if name in DIFFUSION_PRIORS:
+        from .diffusion import check_diffusion_prior
+
+        check_diffusion_prior(name, diffusion, device)
+
+
 def load_prior(
     name: str,
     *,

@@ -8,15 +8,32 @@ import torch
 
 from ..config import DiffusionConfig
 from ..errors import InputError
+from .animate_anyone.files import HUB, located
+from .extras import check_extra
 from .protocol import VideoPrior
 
 
 def load_diffusion_prior(name: str, config: DiffusionConfig | None, device: str, seed: int) -> VideoPrior:
     """See `priors.load_prior`."""
     config = config or DiffusionConfig()
+    check_diffusion_prior(name, config, device)
+    return _LOADERS[name](name, config, network_device(device), seed)
+
+
+def check_diffusion_prior(name: str, config: DiffusionConfig | None, device: str) -> None:
+    """See `priors.check_prior`."""
+    config = config or DiffusionConfig()
     if config.random_weights and config.weights:
         raise InputError("Weights were given, and random ones asked for: leave one of the two out.")
-    return _LOADERS[name](name, config, network_device(device), seed)
+    network_device(device)
+    if not (config.random_weights or config.weights == HUB):
+        if name == "wan-animate":
+            from .wan_animate import check_folder
+
+            check_folder(config.weights)
+        else:
+            located(name, config.weights)
+    check_extra()
 
 
 def network_device(name: str) -> torch.device:
@@ -34,14 +51,16 @@ def network_device(name: str) -> torch.device:
 
 
 def _animate_anyone(name: str, config: DiffusionConfig, device: torch.device, seed: int) -> VideoPrior:
-    from .animate_anyone.prior import AnimateAnyone, configured
-    from .animate_anyone.spec import SPECS, tiny
+    from .animate_anyone.prior import AnimateAnyone
+    from .animate_anyone.spec import SPECS, configured, tiny
 
     if config.random_weights:
         from .animate_anyone.networks import random_networks
 
         spec = configured(tiny(SPECS[name]), config)
-        networks = random_networks(spec, seed).ready(spec, device, torch.float32, config.attention_rows)
+        networks = random_networks(spec, seed).ready(
+            spec, device, torch.float32, config.attention_rows, config.channels_last
+        )
         return AnimateAnyone(spec, networks, config)
     from .animate_anyone.checkpoint import load_networks
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import warnings
 from types import ModuleType
 
@@ -27,6 +28,17 @@ def transformers() -> ModuleType:
         MissingDependency: it is not installed.
     """
     return _module("transformers")
+
+
+def check_extra() -> None:
+    """Looks whether the extra is installed, without the seconds that importing it takes.
+
+    Raises:
+        MissingDependency: it is not.
+    """
+    for name in ("diffusers", "transformers", "safetensors", "huggingface_hub"):
+        if importlib.util.find_spec(name) is None:
+            raise MissingDependency(f"This needs the package {name}, which is not installed: {INSTALL}.")
 
 
 def _module(name: str) -> ModuleType:

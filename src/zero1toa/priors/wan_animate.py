@@ -193,6 +193,20 @@ def partial_flow(strength: float, shift: float) -> Any:
     return PartialFlow(shift=shift)
 
 
+def check_folder(folder: str) -> None:
+    """Looks whether the model is there.
+
+    Raises:
+        MissingWeights: it is not; the message says what is needed.
+    """
+    if not (Path(folder).expanduser() / "model_index.json").is_file():
+        where = f"in {folder}" if folder else "given"
+        raise MissingWeights(
+            f"The weights of wan-animate are not {where}: it needs {NEEDS}; say --weights FOLDER, or --weights {HUB} to"
+            " have them fetched (docs/diffusion.md)."
+        )
+
+
 def load_wan_animate(config: DiffusionConfig, device: torch.device, seed: int) -> WanAnimate:
     """The prior from the user's folder, from the hub, or tiny with random weights.
 
@@ -204,12 +218,8 @@ def load_wan_animate(config: DiffusionConfig, device: torch.device, seed: int) -
         torch_state = torch.Generator().manual_seed(seed)
         text = torch.randn(1, 16, 32, generator=torch_state)
         return WanAnimate(random_pipeline(seed), config, _TINY_SIZE, random=True, text=text)
-    if config.weights != HUB and not (Path(config.weights).expanduser() / "model_index.json").is_file():
-        where = f"in {config.weights}" if config.weights else "given"
-        raise MissingWeights(
-            f"The weights of wan-animate are not {where}: it needs {NEEDS}; say --weights FOLDER, or --weights {HUB} to"
-            " have them fetched (docs/diffusion.md)."
-        )
+    if config.weights != HUB:
+        check_folder(config.weights)
     source = REPOSITORY if config.weights == HUB else str(Path(config.weights).expanduser())
     try:
         pipeline = diffusers().WanAnimatePipeline.from_pretrained(

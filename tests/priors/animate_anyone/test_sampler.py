@@ -21,7 +21,7 @@ class Mixture(torch.nn.Module):
         self.conv_in = torch.nn.Conv2d(1, 1, 1)  # says its number type
         self.calls = []
 
-    def forward(self, latents, timestep, tokens, pose=None, bank=None, plain=0):
+    def forward(self, latents, timestep, tokens, pose=None, bank=None, plain=0, without_pose=0):
         self.calls.append((latents.shape[0], timestep, bank is not None))
         a = self.alphas[timestep]
         variance = a * DEVIATION**2 + 1 - a

@@ -17,7 +17,7 @@ from .files import located
 from .networks import Networks
 from .pose_guider import pose_guider
 from .precision import chosen_dtype
-from .spec import SPECS, ModelSpec
+from .spec import SPECS, configured
 from .unet import DenoisingUNet, ReferenceUNet
 
 _SHOWN = 3  # names in an error; the rest is counted
@@ -39,7 +39,7 @@ def load_networks(model: str, config: DiffusionConfig, device: torch.device) -> 
         AssetError: a file cannot be read, or does not hold this network.
         MissingDependency: the extra `diffusion` is not installed.
     """
-    spec = SPECS[model]
+    spec = configured(SPECS[model], config)
     paths = located(model, config.weights)
     dtype = chosen_dtype(config.dtype, device)
     with torch.device("meta"):
@@ -62,14 +62,8 @@ def load_networks(model: str, config: DiffusionConfig, device: torch.device) -> 
     except (OSError, ValueError, RuntimeError, pickle.PickleError) as error:
         raise AssetError(f"The VAE or the image encoder cannot be read: {_first_line(error)}") from error
     return Networks(reference, denoiser, guider, vae, clip).ready(
-        _ready_spec(spec, config), device, dtype, config.attention_rows
+        spec, device, dtype, config.attention_rows, config.channels_last
     )
-
-
-def _ready_spec(spec: ModelSpec, config: DiffusionConfig) -> ModelSpec:
-    from .prior import configured
-
-    return configured(spec, config)
 
 
 def fill_from(

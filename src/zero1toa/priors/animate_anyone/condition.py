@@ -48,8 +48,11 @@ def vae_pixels(picture: Image.Image, size: int) -> Tensor:
 
 
 def pose_pixels(pictures: Sequence[NDArray[np.uint8]], spec: ModelSpec) -> Tensor:
-    """(F, 3, H, W) what the pose guider reads of drawn landmarks (F of (H, W, 3)); see `ModelSpec.pose_range`."""
+    """(F, 3, H, W) what the pose guider reads of drawn landmarks (F of (H, W, 3)); see `ModelSpec.pose_range` and
+    `.landmark_channels`."""
     values = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float()
+    if spec.landmark_channels == "reversed":
+        values = values.flip(1)
     if spec.network.guider == "single_scale":
         return values / 255
     return 2 * values - 1 if spec.pose_range == "peer" else 2 * values / 255 - 1
@@ -59,8 +62,9 @@ def pose_pixels(pictures: Sequence[NDArray[np.uint8]], spec: ModelSpec) -> Tenso
 def clip_tokens(networks: Networks, picture: Image.Image) -> Tensor:
     """(1, M, C) of a picture: the projected embedding as one token, or all hidden states where the UNets project.
 
-    AniPortrait's code squeezes the picture to a square before CLIP's own processor sees it; Follow-Your-Emoji's
-    pictures are square already. `clip_pixels` does the same.
+    AniPortrait's code squeezes the picture to a square before CLIP's own processor, which would cut a square out,
+    sees it; Follow-Your-Emoji's pictures are square already. `clip_pixels` does the same. Our crops of photos are
+    square, so that there is nothing to choose.
     """
     pixels = clip_pixels(picture, networks.clip.config.image_size).to(networks.device, networks.dtype)
     answer = networks.clip(pixels)
@@ -70,11 +74,25 @@ def clip_tokens(networks: Networks, picture: Image.Image) -> Tensor:
 
 
 @torch.no_grad()
-def reference_bank(networks: Networks, spec: ModelSpec, picture: Image.Image, tokens: Tensor) -> Bank:
-    """The reference UNet's tokens of a picture. Its latents are the VAE's mean, not a sample."""
+def reference_bank(
+    networks: Networks,
+    spec: ModelSpec,
+    picture: Image.Image,
+    tokens: Tensor,
+    generator: torch.Generator | None = None,
+) -> Bank:
+    """The reference UNet's tokens of a picture.
+
+    Its latents are the VAE's mean, or a sample drawn on the CPU (`ModelSpec.reference_latents`); its time is that of a
+    clean picture (`.reference_timestep`); the tokens are rounded if `.bank_half` says so.
+    """
     pixels = vae_pixels(picture, spec.size).to(networks.device, networks.dtype)
-    latents = networks.vae.encode(pixels).latent_dist.mean * spec.latent_scale
-    bank = networks.reference(latents, tokens)
+    seen = networks.vae.encode(pixels).latent_dist
+    latents = seen.mean
+    if spec.reference_latents == "sample":
+        noise = torch.randn(latents.shape, generator=generator)
+        latents = latents + seen.std * noise.to(latents)
+    bank = networks.reference(latents * spec.latent_scale, tokens, spec.reference_timestep)
     if not spec.bank_half:
         return bank
     return {name: values.half().to(values.dtype) for name, values in bank.items()}

@@ -1,7 +1,8 @@
 """The condition picture: lines between MediaPipe's face landmarks, as each model's authors drew them.
 
 The order of the channels is that of the array that was drawn. AniPortrait's code calls it BGR and takes care to feed
-it unchanged, Follow-Your-Emoji's calls it RGB: both networks see the numbers below in channels 0, 1, 2.
+it unchanged, Follow-Your-Emoji's calls it RGB: both networks see the numbers below in channels 0, 1, 2
+(`spec.ModelSpec.landmark_channels` reverses them).
 """
 
 from __future__ import annotations

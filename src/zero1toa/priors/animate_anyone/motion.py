@@ -60,11 +60,12 @@ class FrameTransformer(nn.Module):
     """Pictures in, pictures out, with a residual.
 
     The normalisation is of each frame by itself. diffusers' AnimateDiff normalises over all frames of a clip instead;
-    on random weights that changes the network's output by 11 %.
+    on random weights that changes the network's output by 11 %. `spec.NetworkSpec.motion_norm` decides.
     """
 
-    def __init__(self, channels: int, heads: int, length: int) -> None:
+    def __init__(self, channels: int, heads: int, length: int, over_clip: bool = False) -> None:
         super().__init__()
+        self.over_clip = over_clip
         self.norm = nn.GroupNorm(_GROUPS, channels, eps=1e-6)
         self.proj_in = nn.Linear(channels, channels)
         self.transformer_blocks = nn.ModuleList([FrameTransformerBlock(channels, heads, length)])
@@ -73,19 +74,25 @@ class FrameTransformer(nn.Module):
     def forward(self, x: Tensor, frames: int) -> Tensor:
         """x (B F, C, H, W), the frames of a clip next to each other."""
         height, width = x.shape[-2:]
-        y = self.proj_in(self.norm(x).permute(0, 2, 3, 1))  # (B F, H, W, C)
+        y = self.proj_in(self._normalized(x, frames).permute(0, 2, 3, 1))  # (B F, H, W, C)
         y = y.reshape(-1, frames, height * width, y.shape[-1]).transpose(1, 2).flatten(0, 1)  # (B H W, F, C)
         y = self.proj_out(self.transformer_blocks[0](y))
         y = y.unflatten(0, (-1, height * width)).transpose(1, 2).reshape(-1, height, width, y.shape[-1])
         return x + y.permute(0, 3, 1, 2)
 
+    def _normalized(self, x: Tensor, frames: int) -> Tensor:
+        if not self.over_clip:
+            return self.norm(x)
+        clips = x.unflatten(0, (-1, frames)).transpose(1, 2)  # (B, C, F, H, W)
+        return self.norm(clips).transpose(1, 2).flatten(0, 1)
+
 
 class MotionModule(nn.Module):
     """A `FrameTransformer` under the name that the published files give it."""
 
-    def __init__(self, channels: int, heads: int, length: int) -> None:
+    def __init__(self, channels: int, heads: int, length: int, over_clip: bool = False) -> None:
         super().__init__()
-        self.temporal_transformer = FrameTransformer(channels, heads, length)
+        self.temporal_transformer = FrameTransformer(channels, heads, length, over_clip)
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
         """x (B F, C, H, W)."""

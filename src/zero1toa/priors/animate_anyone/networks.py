@@ -36,10 +36,24 @@ class Networks:
         """All five."""
         return self.reference, self.denoiser, self.guider, self.vae, self.clip
 
-    def ready(self, spec: ModelSpec, device: torch.device, dtype: torch.dtype, attention_rows: int | None) -> Networks:
-        """Itself, on a device, frozen, normalising as `spec.pose_norm` asks."""
+    def ready(
+        self,
+        spec: ModelSpec,
+        device: torch.device,
+        dtype: torch.dtype,
+        attention_rows: int | None,
+        channels_last: bool = False,
+    ) -> Networks:
+        """Itself, on a device, frozen, normalising as `spec.pose_norm` asks.
+
+        With `channels_last` both UNets and the VAE keep their convolutions' weights so; the answers then come so too.
+        The pose guider does not: it runs once for a clip, and see `MultiScaleGuider.forward`.
+        """
         for part in self.parts():
             part.to(device=device, dtype=dtype).eval().requires_grad_(False)
+        if channels_last:
+            for part in (self.reference, self.denoiser, self.vae):
+                part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if isinstance(self.guider, MultiScaleGuider):
             self.guider.normalize_by_window(spec.pose_norm == "batch")
         for unet in (self.reference, self.denoiser):

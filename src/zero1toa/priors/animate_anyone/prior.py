@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import cast
 
 import torch
 from PIL import Image
@@ -16,10 +15,9 @@ from ..pixels import composed, resized_frames
 from ..protocol import Drive, Mode, Reference, ScoreBranch, Video
 from ..reprojection import head_texture_video
 from . import condition as conditions
-from .condition import Landmarks
 from .networks import Networks
-from .sampler import Branch, Condition, Sampler
-from .spec import ModelSpec
+from .sampler import Branch, Condition, Sampler, score_levels
+from .spec import ModelSpec, configured
 from .unet import Bank
 
 
@@ -59,7 +57,13 @@ class AnimateAnyone:
         self.config = config or DiffusionConfig()
         self.spec = configured(spec, self.config)
         self.networks = networks
-        self.sampler = Sampler(networks.denoiser, self.spec)
+        self.sampler = Sampler(
+            networks.denoiser,
+            self.spec,
+            batched_guidance=self.config.batched_guidance,
+            compiled=self.config.compile,
+        )
+        self._score_levels = score_levels(self.spec.noise, self.config.score_schedule)
 
     @property
     def name(self) -> str:
@@ -69,7 +73,7 @@ class AnimateAnyone:
     def prepare(self, reference: Reference, generator: torch.Generator) -> PersonState:
         """The photo's CLIP tokens and reference bank."""
         picture = conditions.reference_picture(reference, self.config.background)
-        tokens, bank = self._read(picture)
+        tokens, bank = self._read(picture, generator)
         return PersonState(reference, generator, picture, tokens, bank)
 
     def generate(self, state: PersonState, drive: Drive) -> Video:
@@ -79,7 +83,7 @@ class AnimateAnyone:
         shown = head_texture_video(reference.head, reference.texture, drive.checked())
         condition = self._condition(state, drive, None)
         noise = self._noise(state, len(drive.cameras))
-        latents = self.sampler.denoise(condition, noise, self.spec.steps, self.spec.guidance)
+        latents = self.sampler.denoise(condition, noise, self.spec.steps, self.spec.guidance, solver=self.config.solver)
         return self._video(latents, shown)
 
     def regenerate(self, state: PersonState, drive: Drive, video: Video, strength: float, mode: Mode) -> Video:
@@ -128,8 +132,9 @@ class AnimateAnyone:
         return decode_latents(self.networks, self.spec, latents)
 
     def level(self, time: float) -> tuple[float, float]:
-        """(alpha, sigma) of z = alpha x0 + sigma noise at a time in [0, 1]."""
-        kept = float(self.sampler.alphas_cumprod[self._timestep(time)])
+        """(alpha, sigma) of z = alpha x0 + sigma noise at a time in [0, 1], as clips are sampled or as the network was
+        trained (`config.score_schedule`): the network is told the same time, and sees another level."""
+        kept = float(self._score_levels[self._timestep(time)])
         return kept**0.5, (1 - kept) ** 0.5
 
     def score(self, state: PersonState, drive: Drive, video: Video) -> Score:
@@ -159,26 +164,26 @@ class AnimateAnyone:
         last = self.spec.noise.train_timesteps - 1
         return min(max(round(time * last), 0), last)
 
-    def _read(self, picture: Image.Image) -> tuple[Tensor, Bank]:
+    def _read(self, picture: Image.Image, generator: torch.Generator) -> tuple[Tensor, Bank]:
         tokens = conditions.clip_tokens(self.networks, picture)
-        return tokens, conditions.reference_bank(self.networks, self.spec, picture, tokens)
+        return tokens, conditions.reference_bank(self.networks, self.spec, picture, tokens, generator)
 
     def _negative(self, state: PersonState) -> tuple[Tensor, Bank]:
         if state.negative is None:
-            state.negative = self._read(conditions.degraded(state.picture))
+            state.negative = self._read(conditions.degraded(state.picture), state.generator)
         return state.negative
 
     def _condition(self, state: PersonState, drive: Drive, video: Video | None) -> Condition:
-        landmarks = cast(Landmarks, self.config.landmarks)
-        pictures = conditions.landmark_pictures(self.spec, state.reference, drive, video, landmarks)
+        pictures = conditions.landmark_pictures(self.spec, state.reference, drive, video, self.config.landmarks)
         return conditions.clip_condition(self.networks, self.spec, state.tokens, state.bank, pictures)
 
     def _noise(self, state: PersonState, frames: int) -> Tensor:
         """Drawn on the CPU in the networks' precision, as the published script does: there the same seed gives the same
-        noise."""
+        noise. `ModelSpec.noise_dtype` has the alternative."""
         side = self.spec.size // 8
         shape = (1, 4, frames, side, side)
-        noise = torch.randn(shape, generator=state.generator, dtype=self.networks.dtype)
+        dtype = torch.float32 if self.spec.noise_dtype == "float32" else self.networks.dtype
+        noise = torch.randn(shape, generator=state.generator, dtype=dtype)
         return noise.float().to(self.networks.device)
 
     def _encode_one(self, pixels: Tensor) -> Tensor:
@@ -189,18 +194,6 @@ class AnimateAnyone:
 
     def _video(self, latents: Tensor, shown: Video) -> Video:
         return composed(self.decode(latents).cpu(), shown, self.config.background)
-
-
-def configured(spec: ModelSpec, config: DiffusionConfig) -> ModelSpec:
-    """A model with what the configuration changes about it."""
-    changes = {
-        "steps": config.steps,
-        "guidance": config.guidance_scale,
-        "pose_norm": config.pose_norm,
-        "pose_range": config.pose_range,
-        "last_window": config.last_window,
-    }
-    return replace(spec, **{name: value for name, value in changes.items() if value is not None})  # type: ignore[arg-type]
 
 
 def decode_latents(networks: Networks, spec: ModelSpec, latents: Tensor) -> Tensor:

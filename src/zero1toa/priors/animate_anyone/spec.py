@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ...config import DiffusionConfig
+
 Guider = Literal["multi_scale", "single_scale"]
-PoseNorm = Literal["batch", "running"]
-PoseRange = Literal["peer", "train"]
+BetaSchedule = Literal["linear", "scaled_linear"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,9 @@ class NetworkSpec:
     layers: int = 2
     """Residual blocks of a resolution on the way down; one more on the way up."""
     heads: int = 8
-    """Attention heads at every resolution. SD 1.5's configuration calls this number `attention_head_dim`."""
+    """Attention heads at every resolution, whose widths are then 40, 80, 160 and 160. SD 1.5's configuration calls this
+    number `attention_head_dim`, and diffusers reads it as a number of heads; heads 8 wide would have weights of
+    the same shapes and be another function."""
     context: int = 768
     """Width of the tokens that cross-attention reads."""
     clip_tokens: int | None = None
@@ -27,6 +30,12 @@ class NetworkSpec:
     CLIP's projected embedding."""
     motion_length: int = 32
     """Frames that the motion modules' positional encoding knows."""
+    motion_norm: Literal["frame", "clip"] = "frame"
+    """Over what a motion module's group normalisation takes its statistics: each "frame" by itself (AnimateDiff's and
+    AniPortrait's code), or the whole "clip" (diffusers' AnimateDiff)."""
+    pose_in_skips: bool = False
+    """Whether the lower four pose maps also reach the skip connections of the place where they are added. The published
+    code stores the skips before."""
     last_reference_block_is_whole: bool = True
     """Whether the last block of the reference UNet is complete. Follow-Your-Emoji keeps only its first normalisation,
     since nothing after it is ever read."""
@@ -44,9 +53,11 @@ class NetworkSpec:
 class NoiseSpec:
     """The noise schedule, as the published inference code has it."""
 
-    beta_schedule: Literal["linear", "scaled_linear"] = "linear"
+    beta_schedule: BetaSchedule = "linear"
     """AniPortrait was trained with "scaled_linear" (`train_stage_2.py`) and is sampled with "linear"
     (`inference_v2.yaml`); the samples its authors show were made so."""
+    trained_schedule: BetaSchedule = "scaled_linear"
+    """Of the training (both models)."""
     beta_start: float = 0.00085
     beta_end: float = 0.012
     train_timesteps: int = 1000
@@ -72,14 +83,28 @@ class ModelSpec:
     last_window: Literal["cyclic", "clamp"] = "cyclic"
     """What a window that reaches beyond the clip does: "cyclic" goes on with the first frames (the published code),
     "clamp" takes the last frames again."""
-    pose_norm: PoseNorm = "batch"
+    pose_norm: Literal["batch", "running"] = "batch"
     """Statistics of the pose guider's batch normalisation: "batch" takes those of the window (the published code never
     leaves training mode), "running" those stored with the weights."""
-    pose_range: PoseRange = "peer"
+    pose_range: Literal["peer", "train"] = "peer"
     """What the pose guider is fed: "peer" is 2 x - 1 of 0..255 for AniPortrait, as its inference code does by not
     dividing by 255; "train" is [-1, 1], as its training code does. Follow-Your-Emoji is fed [0, 1] either way."""
     bank_half: bool = True
     """Whether the reference features are rounded to half precision, as AniPortrait's code does in any run."""
+    null_condition: Literal["pose", "nothing", "pose_and_bank"] = "pose"
+    """What the unconditional half of guidance sees beside tokens of zero: the "pose" alone (the published code),
+    "nothing", so that guidance also exaggerates the pose, or "pose_and_bank", so that it exaggerates CLIP's token
+    alone."""
+    noise_dtype: Literal["network", "float32"] = "network"
+    """In which precision the first noise is drawn. The same seed gives other numbers in another: "network" is the
+    published script's choice, "float32" gives the same noise to runs of any precision."""
+    reference_latents: Literal["mean", "sample"] = "mean"
+    """Whether the reference UNet reads the mean of the VAE's distribution (the published code) or a sample of it."""
+    reference_timestep: int = 0
+    """The time that the reference UNet is told: 0, a picture without noise, in the published code."""
+    landmark_channels: Literal["drawn", "reversed"] = "drawn"
+    """Order of the landmark picture's channels: as it was "drawn" (the published code feeds the array that it drew,
+    whatever it calls it), or "reversed", for weights trained on the other order."""
     latent_scale: float = 0.18215
     """Of the VAE's latents."""
 
@@ -113,3 +138,30 @@ def tiny(spec: ModelSpec) -> ModelSpec:
         guider_head_width=8,
     )
     return replace(spec, network=network, size=128, steps=2)
+
+
+_OF_MODEL = (
+    "steps",
+    "pose_norm",
+    "pose_range",
+    "last_window",
+    "bank_half",
+    "null_condition",
+    "noise_dtype",
+    "reference_latents",
+    "reference_timestep",
+    "landmark_channels",
+)
+"""Fields of `ModelSpec` that the configuration has under the same name."""
+
+
+def configured(spec: ModelSpec, config: DiffusionConfig) -> ModelSpec:
+    """A model with what the configuration changes about it; None there leaves the model's own."""
+    changes = {name: getattr(config, name) for name in _OF_MODEL} | {"guidance": config.guidance_scale}
+    changed = replace(spec, **{name: value for name, value in changes.items() if value is not None})
+    network = replace(spec.network, motion_norm=config.motion_norm, pose_in_skips=config.pose_in_skips)
+    return replace(
+        changed,
+        network=network,
+        noise=replace(spec.noise, beta_schedule=config.beta_schedule or spec.noise.beta_schedule),
+    )

@@ -86,7 +86,7 @@ class Stage(nn.Module):
             for number in range(attentions)
         )
         self.motion_modules = nn.ModuleList(
-            MotionModule(channels, spec.heads, spec.motion_length) for _ in range(motions)
+            MotionModule(channels, spec.heads, spec.motion_length, spec.motion_norm == "clip") for _ in range(motions)
         )
         self.downsamplers = nn.ModuleList([Resampler(channels, 2)] if down else [])
         self.upsamplers = nn.ModuleList([Resampler(channels, 1)] if up else [])
@@ -176,10 +176,10 @@ class ReferenceUNet(UNet):
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__(spec, motion=False)
 
-    def forward(self, latents: Tensor, tokens: Tensor) -> Bank:
-        """The bank of one picture: latents (1, 4, h, w), CLIP tokens (1, M, C). The timestep is 0."""
+    def forward(self, latents: Tensor, tokens: Tensor, timestep: int = 0) -> Bank:
+        """The bank of one picture: latents (1, 4, h, w), CLIP tokens (1, M, C)."""
         bank: Bank = {}
-        embedding = self.time_embedding(torch.zeros(len(latents), device=latents.device))
+        embedding = self.time_embedding(torch.full((len(latents),), timestep, device=latents.device))
         context = self._context(tokens)
         final = cast(Stage, self.up_blocks[-1])
         last = f"up_blocks.{len(self.up_blocks) - 1}.attentions.{len(final.attentions) - 1}"
@@ -201,6 +201,7 @@ class DenoisingUNet(UNet):
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__(spec, motion=True)
+        self.pose_in_skips = spec.pose_in_skips
         self.conv_norm_out = nn.GroupNorm(_GROUPS, spec.channels[0], eps=_EPS)
         self.conv_out = nn.Conv2d(spec.channels[0], LATENT_CHANNELS, 3, padding=1)
 
@@ -212,6 +213,7 @@ class DenoisingUNet(UNet):
         pose: list[Tensor] | None = None,
         bank: Bank | None = None,
         plain: int = 0,
+        without_pose: int = 0,
     ) -> Tensor:
         """(B, 4, F, h, w) the velocity.
 
@@ -221,9 +223,10 @@ class DenoisingUNet(UNet):
             tokens: (B, M, C) CLIP tokens.
             pose: (F, c, ., .) feature maps of the pose guider, the same for all clips. The first is added after the
                 first convolution. The others, where there are any, are added after each down stage, to what goes on
-                downwards only: the skip connections were stored before.
+                downwards only: the skip connections were stored before (`spec.NetworkSpec.pose_in_skips`).
             bank: of the reference, or None for none.
             plain: so many clips at the front do not see the bank (the unconditional half).
+            without_pose: so many at the front do not see the pose either.
         """
         clips, _, frames = latents.shape[:3]
         x = self.conv_in(latents.transpose(1, 2).flatten(0, 1))
@@ -232,6 +235,8 @@ class DenoisingUNet(UNet):
         context = self._context(tokens).repeat_interleave(frames, 0)
         with_bank = slice(plain * frames, None)
         maps = [] if pose is None else [feature.to(x.dtype).repeat(clips, 1, 1, 1) for feature in pose]
+        for feature in maps:
+            feature[: without_pose * frames] = 0
 
         def layers(name: str, stage: Stage, number: int, x: Tensor) -> Tensor:
             if len(stage.attentions):
@@ -239,12 +244,19 @@ class DenoisingUNet(UNet):
                 x = stage.attentions[number](x, context, seen, with_bank)
             return stage.motion_modules[number](x, frames)
 
-        x = _run(self, x + maps[0] if maps else x, embedding, layers, maps[1:])
+        x = _run(self, x + maps[0] if maps else x, embedding, layers, maps[1:], self.pose_in_skips)
         x = self.conv_out(F.silu(self.conv_norm_out(x)))
         return x.unflatten(0, (clips, frames)).transpose(1, 2)
 
 
-def _run(net: UNet, x: Tensor, embedding: Tensor, layers: _Layers, lower_pose: Sequence[Tensor] = ()) -> Tensor:
+def _run(
+    net: UNet,
+    x: Tensor,
+    embedding: Tensor,
+    layers: _Layers,
+    lower_pose: Sequence[Tensor] = (),
+    pose_in_skips: bool = False,
+) -> Tensor:
     """Down, middle and up. `layers(name, stage, number, x)` is what follows the residual block of that number."""
     skips = [x]
     for level, stage in enumerate(cast(Sequence[Stage], net.down_blocks)):
@@ -256,6 +268,8 @@ def _run(net: UNet, x: Tensor, embedding: Tensor, layers: _Layers, lower_pose: S
             skips.append(x)
         if level < len(lower_pose):
             x = x + lower_pose[level]
+            if pose_in_skips:
+                skips[-1] = x
     middle = net.mid_block
     x = layers("mid_block", middle, 0, middle.resnets[0](x, embedding))
     x = middle.resnets[1](x, embedding)
