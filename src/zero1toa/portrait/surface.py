@@ -259,6 +259,15 @@ class PhotoSurface:
         )
 
     @cached_property
+    def facing(self) -> NDArray[np.float64]:
+        """(T,) cosine between each triangle's normal and the direction to the camera; negative on its back."""
+        corners = self.vertices[self.topology.faces]
+        normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        toward = self.portrait.camera.position - corners.mean(1)
+        lengths = np.linalg.norm(normal, axis=-1) * np.linalg.norm(toward, axis=-1)
+        return (normal * toward).sum(-1) / np.maximum(lengths, 1e-12)
+
+    @cached_property
     def vertices_seen(self) -> tuple[NDArray, NDArray]:
         """`seen` of all vertices: colours (V, 3) and confidence (V,)."""
         return self.seen(self.vertices, self.normals, self.topology.part_vertices("skin"))

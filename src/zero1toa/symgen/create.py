@@ -102,7 +102,7 @@ def create_avatar(
         photo_sample(reference, first.splats, config.size),
         photo_sample(reference, first.splats, portrait.camera.width),
         first.splats,
-        splat_limits(first, head, hold_unseen=not prior.invents),
+        splat_limits(first, head, hold_unseen=not prior.invents, facing=surface.facing),
         generator,
         kept,
         training_device(device),

@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..heads import HeadTopology, RiggedHead
 from ..portrait.lids import lid_margins, upper_lids
+from ..portrait.spread import smooth_step
 from ..splats import Gaussians, position_loss, scale_loss
 from ..splats.rig import POSITION_THRESHOLD, SCALE_THRESHOLD
 from .initialize import InitialSplats
@@ -19,6 +21,11 @@ from .initialize import InitialSplats
 _REGION_REACH = {"scalp": 4.0, "shoulders": 3.0, "neck": 1.5}
 _PART_REACH = 0.5
 _SETTLE_LEAST = 0.03  # of the last step in colour, that held skin takes; where the photo shows it on many pixels: all
+_CLEAR = (
+    0.4,
+    0.9,
+)  # share of a step in colour from which the last one takes some, and all: what lies between is a smear
+_BROAD = (0.3, 0.6)  # cosine to the view at which it begins to, and does
 _FIRM_REGIONS = ("lips", "lidsLeft", "lidsRight")
 
 
@@ -58,7 +65,9 @@ def inner_mouth(topology: HeadTopology) -> list[str]:
     return [name for name in ("mouth", "tongue", "gumsUpper", "gumsLower") if name in topology.part_names]
 
 
-def splat_limits(first: InitialSplats, head: RiggedHead, *, hold_unseen: bool) -> Limits:
+def splat_limits(
+    first: InitialSplats, head: RiggedHead, *, hold_unseen: bool, facing: NDArray[np.floating] | None = None
+) -> Limits:
     """Limits by part and region of the head, wide enough for where the Gaussians start.
 
     Eyes and teeth keep their shape, or they would come through lids and lips; so do lips and lids, or they would part
@@ -70,8 +79,9 @@ def splat_limits(first: InitialSplats, head: RiggedHead, *, hold_unseen: bool) -
         hold_unseen: what the photo does not show, and the mouth's inside, keep the colour they were given; eyes,
             lashes, teeth and the lids' margins are free. For priors that know no more than the photo: the outline
             would be smeared over the side of the head, and lids, folded over an open eye, would carry its shadow along.
-            In the last step what is no lid and no mouth gives in where it is broad in the photo: a collar in a fold,
-            not an outline.
+            In the last step what is no lid and no mouth gives in where it faces the camera and is broad in the photo: a
+            collar in a fold, not an outline.
+        facing: (T,) cosine between each triangle's normal and the photo's view; without it nothing gives in.
     """
     splats, topology = first.splats, head.topology
     faces = topology.faces
@@ -85,7 +95,8 @@ def splat_limits(first: InitialSplats, head: RiggedHead, *, hold_unseen: bool) -
         reach = np.maximum(reach, 1 + (wider - 1) * topology.regions[name][faces].mean(1) * skin)
     bound = skin * (1 - lid_margins(head)[faces].mean(1))
     bound[topology.part_faces(*inner_mouth(topology))] = 1
-    yields = skin * (1 - upper_lids(head)[faces].mean(1))
+    broad = np.zeros(len(faces)) if facing is None else smooth_step(facing, *_BROAD)
+    yields = skin * broad * (1 - upper_lids(head)[faces].mean(1))
     yields[topology.part_faces(*inner_mouth(topology))] = 0
     of_faces = (1 - firm, reach, bound, yields)
     geometry, factor, held, yielding = (torch.as_tensor(v, dtype=torch.float32)[splats.triangle] for v in of_faces)
@@ -97,5 +108,5 @@ def splat_limits(first: InitialSplats, head: RiggedHead, *, hold_unseen: bool) -
         geometry,
         torch.maximum(POSITION_THRESHOLD * factor + torch.as_tensor(first.loose), start),
         torch.maximum(SCALE_THRESHOLD * factor, largest),
-        torch.maximum(color, _SETTLE_LEAST * yielding),
+        torch.maximum(torch.as_tensor(smooth_step(color.numpy(), *_CLEAR)).float(), _SETTLE_LEAST * yielding),
     )
