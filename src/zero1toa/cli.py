@@ -16,7 +16,7 @@ from .cli_export import export, parse_weights
 from .cli_track import track
 from .cli_view import view
 from .config import DiffusionConfig
-from .errors import InputError, Zero1toaError
+from .errors import InputError, OutputError, Zero1toaError
 from .progress import Progress
 
 Photo = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")]
@@ -114,6 +114,7 @@ def create(
     """
     from . import api, files
     from .commands import create_config, work_folder
+    from .locks import exclusive
 
     progress = Progress(quiet)
     if output.suffix.lower() != ".glb":
@@ -131,25 +132,27 @@ def create(
         random_weights=random_weights or diffusion.random_weights,
     )
     config = create_config(preset, seed, guidance, iterations, prior, prior_command, diffusion)
-    portrait = api.fit(photo, force=force, progress=progress)
-    _warn(portrait.warnings, progress)
     work = work_folder(output)
-    try:
-        avatar = api.create(
-            portrait,
-            config=config,
-            progress=progress,
-            workspace=work,
-            resume=resume,
-            preview=preview,
-            dataset=dataset,
-            device=device,
-        )
-    except KeyboardInterrupt:
-        if work.exists():
-            progress.warn(f"The state so far is kept in {work}; the same command with --resume goes on from there.")
-        raise
-    avatar.save(output)
+    with exclusive(output):
+        files.remove_leftovers(output)
+        portrait = api.fit(photo, force=force, progress=progress)
+        _warn(portrait.warnings, progress)
+        try:
+            api.create(
+                portrait,
+                config=config,
+                progress=progress,
+                output=output,
+                workspace=work,
+                resume=resume,
+                preview=preview,
+                dataset=dataset,
+                device=device,
+            )
+        except (KeyboardInterrupt, OutputError, MemoryError):
+            if work.exists():
+                progress.warn(f"The state so far is kept in {work}; the same command with --resume goes on from there.")
+            raise
     progress.say(f"Wrote {output} ({output.expanduser().stat().st_size / 1e6:.1f} MB)")
     for picture in (preview, dataset):
         if picture is not None:
@@ -236,6 +239,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except Zero1toaError as error:
         print(f"zero1toa: {error}", file=sys.stderr)
+        return 2
+    except MemoryError:
+        print("zero1toa: there is not enough memory; close other programs or choose a smaller preset.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("zero1toa: stopped; nothing was left half-written.", file=sys.stderr)
