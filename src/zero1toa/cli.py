@@ -12,6 +12,7 @@ import tyro
 
 from . import cli_evaluate
 from .cli_animate import animate
+from .cli_batch import batch
 from .cli_export import export, parse_weights
 from .cli_track import track
 from .cli_view import view
@@ -231,6 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "view": view,
                 "export": export,
                 "evaluate": evaluate,
+                "batch": batch,
                 "doctor": doctor,
             },
             prog="zero1toa",

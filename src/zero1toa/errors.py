@@ -15,6 +15,14 @@ class OutputError(Zero1toaError):
     """A result cannot be written where it was asked for."""
 
 
+class BusyError(OutputError):
+    """Another run is writing the same output now."""
+
+
+class BatchError(Zero1toaError):
+    """Some portraits of many failed; the others are done."""
+
+
 class PriorError(Zero1toaError):
     """A video prior that runs outside this program failed or answered with something else than the frames asked for."""
 

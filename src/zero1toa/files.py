@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -65,11 +65,20 @@ def write_whole(path: str | os.PathLike[str], content: bytes | io.BytesIO) -> No
 def remove_leftovers(path: str | os.PathLike[str]) -> None:
     """Removes temporary files that runs which were killed left of `path`. Only for who holds its lock."""
     target = Path(path).expanduser().resolve()
-    for left in target.parent.glob(f".{_mark(target)}*.part{target.suffix}"):
-        if left.is_dir():
-            shutil.rmtree(left, ignore_errors=True)
+    _remove(target.parent.glob(f".{_mark(target)}*.part{target.suffix}"))
+
+
+def remove_leftovers_in(folder: str | os.PathLike[str]) -> None:
+    """The same for all files of a folder. Only for who knows that nobody else writes there."""
+    _remove(Path(folder).glob(".*.part*"))
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in list(paths):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
         else:
-            left.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import OutputError
+from .errors import BusyError
 from .files import made_folders, os_errors_as_output_errors
 
 
@@ -21,14 +21,15 @@ def exclusive(path: str | os.PathLike[str]) -> Iterator[None]:
     locks between machines (NFS 4 does).
 
     Raises:
-        OutputError: another process holds it, or the place cannot be written to.
+        BusyError: another process holds it.
+        OutputError: the place cannot be written to.
     """
     target = Path(path).expanduser().resolve()
     file = target.with_name(f".{target.name}.lock")
     with made_folders(target.parent, path, keep_used=True), os_errors_as_output_errors(path, file):
         descriptor = _acquired(file)
         if descriptor is None:
-            raise OutputError(f"Another run is writing {path}; wait for it to end or choose another name.")
+            raise BusyError(f"Another run is writing {path}; wait for it to end or choose another name.")
         try:
             yield
         finally:
