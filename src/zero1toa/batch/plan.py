@@ -124,7 +124,7 @@ def _rows(path: Path, text: str) -> Iterator[Mapping[str, object]]:
 def _named(found: list[tuple[str, str, Mapping[str, str]]]) -> list[Entry]:
     """Names without endings where these are not needed to tell portraits apart, with numbers where they do not."""
     safe = [_safe(wanted) for wanted, _, _ in found]
-    short = [str(PurePosixPath(name).with_suffix("")) for name in safe]
+    short = [_without_ending(name) for name in safe]
     how_many = Counter(name.lower() for name in short)  # some file systems do not tell A from a
     taken: set[str] = set()
     entries = []
@@ -136,6 +136,11 @@ def _named(found: list[tuple[str, str, Mapping[str, str]]]) -> list[Entry]:
         taken.add(name.lower())
         entries.append(Entry(name, photo, columns))
     return entries
+
+
+def _without_ending(name: str) -> str:
+    path = PurePosixPath(name)
+    return str(path.with_suffix("")) if path.suffix.lower() in PICTURES else name
 
 
 def _safe(wanted: str) -> str:

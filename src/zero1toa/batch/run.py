@@ -136,8 +136,6 @@ class Batch:
             self._stop(events, error)
             raise
         finally:
-            for running in self._running.values():
-                running.shown.close()
             events.close()
         self._write()
 
@@ -254,6 +252,9 @@ class Batch:
             self._executor.close(now=True)
             raise
         finally:
+            for running in self._running.values():
+                running.shown.close()
+            self._running.clear()
             try:
                 events.add("batch stopped", reason=str(error) or type(error).__name__)
                 self._write()

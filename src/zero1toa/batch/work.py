@@ -61,7 +61,7 @@ def work_on(job: Job, report: Report | None = None) -> Row:
         "photo": job.photo,
         "state": "failed",
         "version": __version__,
-        "options": job.as_dict()["options"],
+        "options": json.loads(json.dumps(job.as_dict()["options"])),  # lists for tuples, as it will be read
         "seconds": {},
         "warnings": [],
         "files": [],

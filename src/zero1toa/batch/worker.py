@@ -54,9 +54,18 @@ def main(function: str) -> int:
 def _read(jobs: queue.SimpleQueue[str]) -> None:
     for line in sys.stdin:
         jobs.put(line)
-    _thread.interrupt_main()
+    _interrupt()
     time.sleep(_SECONDS_TO_STOP)
     os._exit(1)
+
+
+def _interrupt() -> None:
+    """Ctrl-C for the main thread. Where there are signals to threads, one also wakes it from sleeping and waiting."""
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main is not None:
+        signal.pthread_kill(main, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
 
 
 def _private_output() -> TextIO:
