@@ -17,7 +17,7 @@ from .cli_export import export, parse_weights
 from .cli_track import track
 from .cli_view import view
 from .config import DiffusionConfig
-from .errors import InputError, OutputError, Zero1toaError
+from .errors import InputError, OutputError, Zero1toaError, is_out_of_memory
 from .progress import Progress
 
 Photo = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")]
@@ -242,7 +242,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Zero1toaError as error:
         print(f"zero1toa: {error}", file=sys.stderr)
         return 2
-    except MemoryError:
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
         print("zero1toa: there is not enough memory; close other programs or choose a smaller preset.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

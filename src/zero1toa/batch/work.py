@@ -15,7 +15,15 @@ from typing import Any
 
 from .. import files
 from .._version import __version__
-from ..errors import BusyError, InputError, MissingDependency, MissingWeights, OutputError, Zero1toaError
+from ..errors import (
+    BusyError,
+    InputError,
+    MissingDependency,
+    MissingWeights,
+    OutputError,
+    Zero1toaError,
+    is_out_of_memory,
+)
 from ..locks import exclusive
 from ..progress import Progress, Stage
 from .options import Job, avatar_key, extras_key, photo_hash
@@ -76,13 +84,11 @@ def work_on(job: Job, report: Report | None = None) -> Row:
         row.update(kind=BUSY, error=str(error))
     except Zero1toaError as error:
         _failed(job, row, _kind(error), str(error))
-    except MemoryError:
-        _failed(job, row, RESOURCE, "There was not enough memory; use fewer workers or a smaller preset.")
     except Exception as error:  # noqa: BLE001  # a mistake of ours on one photo must not stop the others
-        traceback.print_exc(file=sys.stderr)
-        if "allocate memory" in str(error) or "out of memory" in str(error):  # torch has RuntimeErrors for both
+        if is_out_of_memory(error):
             _failed(job, row, RESOURCE, "There was not enough memory; use fewer workers or a smaller preset.")
         else:
+            traceback.print_exc(file=sys.stderr)
             first_line = str(error).partition("\n")[0][:_LONGEST_ERROR]
             _failed(job, row, OTHER, f"Unexpected {type(error).__name__}: {first_line}.")
     return row
