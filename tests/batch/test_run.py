@@ -1,6 +1,11 @@
 """One bad photo never stops the others, what may pass is tried again, and the books are right."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -119,6 +124,38 @@ def test_two_batches_keep_off_one_folder(tmp_path):
     with exclusive(tmp_path / "manifest.jsonl"), pytest.raises(BusyError):
         run.run()
     assert executor.submitted == []
+
+
+STOPPED = """
+import sys
+from pathlib import Path
+from zero1toa.batch.local import LocalPool
+from zero1toa.batch.options import Job
+from zero1toa.batch.run import Batch
+folder = Path(sys.argv[1])
+jobs = [Job(n, "/photos/is being written", sys.argv[1]) for n in "abc"]
+try:
+    Batch(jobs, folder, LocalPool(2, 1, folder / "logs", work="fake_work:work_on")).run()
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_batch_that_is_stopped_or_killed_leaves_no_worker_and_nothing_half_written(tmp_path, how):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen([sys.executable, "-c", STOPPED, str(tmp_path)], env=environment)
+    while len(list(tmp_path.rglob("began"))) < 2:
+        time.sleep(0.01)
+    process.send_signal(how)
+    assert process.wait(20) == (130 if how == signal.SIGINT else -how)
+    until = time.monotonic() + 20
+    while list(tmp_path.rglob(".*.part")) and time.monotonic() < until:
+        time.sleep(0.01)  # orphans take a moment to see that nobody is there
+    assert not list(tmp_path.rglob(".*.part"))
+    assert not (tmp_path / "avatars/c").exists()
+    if how == signal.SIGINT:
+        assert [row["state"] for row in read_manifest(tmp_path)] == ["waiting"] * 3
 
 
 def test_with_processes_that_are_killed(tmp_path):
