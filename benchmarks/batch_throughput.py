@@ -1,4 +1,4 @@
-"""What `zero1toa batch` costs over running `zero1toa create` by hand, in turns: CPU seconds of all processes, wall times.
+"""What `zero1toa batch` costs over running `zero1toa create` by hand, in turns: CPU seconds and wall time.
 
 python -m benchmarks.batch_throughput --portraits 4 --rounds 2 --preset debug
 """
@@ -6,7 +6,6 @@ python -m benchmarks.batch_throughput --portraits 4 --rounds 2 --preset debug
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import subprocess
 import sys
@@ -18,8 +17,6 @@ from zero1toa.batch.local import LocalPool
 from zero1toa.batch.manifest import MANIFEST
 from zero1toa.batch.options import Job
 from zero1toa.batch.run import Batch
-
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 
 
 def main() -> None:
@@ -49,7 +46,7 @@ def main() -> None:
                 _zero1toa("create", "demo", "-o", path, "--seed", str(seed), *common)
             by_hand = _since(start)
             print(
-                f"{arguments.portraits} portraits, {arguments.preset}, one thread: batch {batch[1]:.1f} s CPU "
+                f"{arguments.portraits} portraits, {arguments.preset}, one at a time: batch {batch[1]:.1f} s CPU "
                 f"({batch[0]:.1f} s wall), create by hand {by_hand[1]:.1f} s CPU ({by_hand[0]:.1f} s wall): "
                 f"{batch[1] / by_hand[1] - 1:+.1%} CPU"
             )
@@ -79,7 +76,7 @@ def _empty(count: int) -> None:
 
 
 def _zero1toa(*words: str) -> None:
-    subprocess.run([sys.executable, "-m", "zero1toa", *words], check=True, env={**os.environ, **_ONE_THREAD})
+    subprocess.run([sys.executable, "-m", "zero1toa", *words], check=True)
 
 
 def _clock() -> tuple[float, float]:
