@@ -113,7 +113,11 @@ def batch(
     jobs = _jobs(find_portraits(portraits), output, options, device, try_again)
     executor = _executor(ray, jobs, output, preset, device, workers, progress)
     rules = Rules(attempts, None if timeout is None else timeout * 60)
-    summary = Batch(jobs, output, executor, rules, progress).run()
+    try:
+        summary = Batch(jobs, output, executor, rules, progress).run()
+    except KeyboardInterrupt:
+        progress.warn("The same command goes on from here.")
+        raise
     progress.say(
         f"Made {summary.made}, left {summary.unchanged} as they were, failed {summary.failed} of {len(jobs)} in "
         f"{summary.seconds:.0f} s"

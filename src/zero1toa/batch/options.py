@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,8 @@ class Options:
     def of(cls, values: Mapping[str, Any]) -> Options:
         """From `asdict`, also after JSON."""
         known = {f.name for f in fields(cls)}
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known})
+        taken: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known}
+        return cls(**taken)
 
 
 def _yes_or_no(text: str) -> bool:
@@ -80,7 +81,13 @@ def _yes_or_no(text: str) -> bool:
     return text.lower() in ("true", "yes", "1")
 
 
-_ROW_TYPES = {"preset": str, "iterations": int, "seed": int, "guidance": str, "force": _yes_or_no}
+_ROW_TYPES: dict[str, Callable[[str], Any]] = {
+    "preset": str,
+    "iterations": int,
+    "seed": int,
+    "guidance": str,
+    "force": _yes_or_no,
+}
 """Columns of a list of portraits."""
 
 
