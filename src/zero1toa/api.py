@@ -53,6 +53,7 @@ def create(
     seed: int = 0,
     force: bool = False,
     progress: Progress | None = None,
+    output: Path | None = None,
     workspace: Path | None = None,
     resume: bool = False,
     preview: Path | None = None,
@@ -69,6 +70,7 @@ def create(
         seed: of every random number, unless a config is given.
         force: go on where the photo would be refused.
         progress: where to show how far it is; by default nowhere.
+        output: a GLB file for the avatar, written before the state in `workspace` is removed.
         workspace: a folder that holds the state of the run until it is finished; None keeps none.
         resume: go on from the state in `workspace`.
         preview: a PNG that is drawn anew every few seconds.
@@ -79,6 +81,7 @@ def create(
         InputError: the photo cannot be used, there is no such preset, or there is nothing to resume.
         MissingWeights: the prior's weights are not there; said before the photo is looked at.
         MissingDependency: the prior's packages are not installed; said before, too.
+        OutputError: a file cannot be written; what `workspace` holds stays.
     """
     if config is None:
         if preset not in PRESETS:
@@ -90,7 +93,15 @@ def create(
     check_prior(config.prior, diffusion=config.diffusion, device=device)
     portrait = photo if isinstance(photo, Portrait) else fit(photo, head=head, force=force, progress=progress)
     return create_avatar(
-        portrait, config, progress, workspace=workspace, resume=resume, preview=preview, dataset=dataset, device=device
+        portrait,
+        config,
+        progress,
+        output=output,
+        workspace=workspace,
+        resume=resume,
+        preview=preview,
+        dataset=dataset,
+        device=device,
     )
 
 

@@ -12,11 +12,12 @@ import tyro
 
 from . import cli_evaluate
 from .cli_animate import animate
+from .cli_batch import batch
 from .cli_export import export, parse_weights
 from .cli_track import track
 from .cli_view import view
 from .config import DiffusionConfig
-from .errors import InputError, Zero1toaError
+from .errors import InputError, OutputError, Zero1toaError, is_out_of_memory
 from .progress import Progress
 
 Photo = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")]
@@ -120,6 +121,7 @@ def create(
     """
     from . import api, files
     from .commands import create_config, work_folder
+    from .locks import exclusive
     from .priors import check_prior
 
     progress = Progress(quiet)
@@ -139,25 +141,27 @@ def create(
     )
     config = create_config(preset, seed, guidance, iterations, prior, prior_command, diffusion)
     check_prior(prior, diffusion=diffusion, device=device)
-    portrait = api.fit(photo, head=head, force=force, progress=progress)
-    _warn(portrait.warnings, progress)
     work = work_folder(output)
-    try:
-        avatar = api.create(
-            portrait,
-            config=config,
-            progress=progress,
-            workspace=work,
-            resume=resume,
-            preview=preview,
-            dataset=dataset,
-            device=device,
-        )
-    except KeyboardInterrupt:
-        if work.exists():
-            progress.warn(f"The state so far is kept in {work}; the same command with --resume goes on from there.")
-        raise
-    avatar.save(output)
+    with exclusive(output):
+        files.remove_leftovers(output)
+        portrait = api.fit(photo, head=head, force=force, progress=progress)
+        _warn(portrait.warnings, progress)
+        try:
+            api.create(
+                portrait,
+                config=config,
+                progress=progress,
+                output=output,
+                workspace=work,
+                resume=resume,
+                preview=preview,
+                dataset=dataset,
+                device=device,
+            )
+        except (KeyboardInterrupt, OutputError, MemoryError):
+            if work.exists():
+                progress.warn(f"The state so far is kept in {work}; the same command with --resume goes on from there.")
+            raise
     progress.say(f"Wrote {output} ({output.expanduser().stat().st_size / 1e6:.1f} MB)")
     for picture in (preview, dataset):
         if picture is not None:
@@ -236,6 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "view": view,
                 "export": export,
                 "evaluate": evaluate,
+                "batch": batch,
                 "doctor": doctor,
             },
             prog="zero1toa",
@@ -244,6 +249,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except Zero1toaError as error:
         print(f"zero1toa: {error}", file=sys.stderr)
+        return 2
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        print("zero1toa: there is not enough memory; close other programs or choose a smaller preset.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("zero1toa: stopped; nothing was left half-written.", file=sys.stderr)

@@ -15,6 +15,14 @@ class OutputError(Zero1toaError):
     """A result cannot be written where it was asked for."""
 
 
+class BusyError(OutputError):
+    """Another run is writing the same output now."""
+
+
+class BatchError(Zero1toaError):
+    """Some portraits of many failed; the others are done."""
+
+
 class PriorError(Zero1toaError):
     """A video prior that runs outside this program failed or answered with something else than the frames asked for."""
 
@@ -29,3 +37,11 @@ class MissingDependency(Zero1toaError):
 
 class MissingWeights(AssetError):
     """A model's weights are not on this machine. The message names files, source, licence and size."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether it says that there is too little memory, in Python's words or in those of torch."""
+    told = ("allocate memory", "out of memory")  # RuntimeError of the CPU's allocator, and of CUDA's
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error).lower() for words in told)
+    )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,15 +37,48 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         OutputError: the place cannot be written to, or writing to it failed, for example on a full disk.
     """
     target = _resolved_file(path)
-    with _folders(target.parent, path):
+    with made_folders(target.parent, path):
         temporary = target.with_name(_temporary_name(target))
-        with _as_output_error(path, temporary):
+        with os_errors_as_output_errors(path, temporary):
             temporary.touch(exist_ok=False)
             try:
                 yield temporary
+                _to_disk(temporary)
                 os.replace(temporary, target)
             finally:
                 temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: str | os.PathLike[str], content: bytes | io.BytesIO) -> None:
+    """Writes bytes by `atomic_write`.
+
+    For what libraries write: many tell of a full disk by an error of their own that names no reason, where plain Python
+    files say what the matter is.
+
+    Raises:
+        OutputError: the place cannot be written to.
+    """
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content if isinstance(content, bytes) else content.getbuffer())
+
+
+def remove_leftovers(path: str | os.PathLike[str]) -> None:
+    """Removes temporary files that runs which were killed left of `path`. Only for who holds its lock."""
+    target = Path(path).expanduser().resolve()
+    _remove(target.parent.glob(f".{_mark(target)}*.part{target.suffix}"))
+
+
+def remove_leftovers_in(folder: str | os.PathLike[str]) -> None:
+    """The same for all files of a folder. Only for who knows that nobody else writes there."""
+    _remove(Path(folder).glob(".*.part*"))
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in list(paths):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -57,9 +92,9 @@ def output_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
         OutputError: the place cannot be written to, or writing to it failed, for example on a full disk.
     """
     target = _resolved_folder(path)
-    with _folders(target.parent, path):
+    with made_folders(target.parent, path):
         temporary = target.with_name(_temporary_name(target))
-        with _as_output_error(path, temporary):
+        with os_errors_as_output_errors(path, temporary):
             temporary.mkdir()
             try:
                 yield temporary
@@ -92,7 +127,7 @@ def check_output_directory(path: str | os.PathLike[str]) -> None:
 
 
 def _resolved_file(path: str | os.PathLike[str]) -> Path:
-    with _as_output_error(path):
+    with os_errors_as_output_errors(path):
         target = Path(path).expanduser().resolve()
         if target.is_dir():
             raise OutputError(f"Cannot write {path}: it is a folder; add a file name.")
@@ -102,7 +137,7 @@ def _resolved_file(path: str | os.PathLike[str]) -> Path:
 
 
 def _resolved_folder(path: str | os.PathLike[str]) -> Path:
-    with _as_output_error(path):
+    with os_errors_as_output_errors(path):
         target = Path(path).expanduser().resolve()
         if target.exists() and not target.is_dir():
             raise OutputError(f"Cannot write into {path}: it is a file, not a folder; choose another name.")
@@ -111,15 +146,34 @@ def _resolved_folder(path: str | os.PathLike[str]) -> Path:
 
 def _temporary_name(target: Path) -> str:
     # The suffix stays last, because picture and video writers choose their format by it.
-    return f".{secrets.token_hex(6)}.part{target.suffix}"
+    return f".{_mark(target)}{secrets.token_hex(4)}.part{target.suffix}"
+
+
+def _mark(target: Path) -> str:
+    """By which a temporary file tells whose it is. The name itself could be too long with anything added."""
+    return f"{zlib.crc32(os.fsencode(target.name)):08x}"
+
+
+def _to_disk(path: Path) -> None:
+    """So that a power cut after the rename finds the content there and not an empty file."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 @contextmanager
-def _folders(folder: Path, shown: str | os.PathLike[str], *, keep: bool = True) -> Iterator[None]:
-    """Makes `folder` and its parents; removes those that were new when the block fails, or always unless `keep`."""
+def made_folders(
+    folder: Path, shown: str | os.PathLike[str], *, keep: bool = True, keep_used: bool = False
+) -> Iterator[None]:
+    """Makes `folder` and its parents; removes those that were new when the block fails, or always unless `keep`.
+
+    Folders into which something was put stay in any case; with `keep_used` only these.
+
+    Raises:
+        OutputError: they cannot be made.
+    """
     made: list[Path] = []
     try:
-        with _as_output_error(shown):
+        with os_errors_as_output_errors(shown):
             missing = []
             while not folder.exists():
                 missing.append(folder)
@@ -133,7 +187,7 @@ def _folders(folder: Path, shown: str | os.PathLike[str], *, keep: bool = True) 
     except BaseException:
         _remove_folders(made)
         raise
-    if not keep:
+    if not keep or keep_used:
         _remove_folders(made)
 
 
@@ -156,16 +210,20 @@ def _move_contents(source: Path, target: Path) -> None:
 
 
 def _probe(folder: Path, shown: str | os.PathLike[str]) -> None:
-    with _folders(folder, shown, keep=False):
+    with made_folders(folder, shown, keep=False):
         probe = folder / _temporary_name(folder)
-        with _as_output_error(shown, probe):
+        with os_errors_as_output_errors(shown, probe):
             probe.touch(exist_ok=False)
             probe.unlink()
 
 
 @contextmanager
-def _as_output_error(shown: str | os.PathLike[str], *ours: Path) -> Iterator[None]:
-    """Turns an operating system error about our own file into one sentence; an error about another file passes."""
+def os_errors_as_output_errors(shown: str | os.PathLike[str], *ours: Path) -> Iterator[None]:
+    """Turns an operating system error about our own file into one sentence; an error about another file passes.
+
+    Raises:
+        OutputError: the block raised one.
+    """
     try:
         yield
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import pickle
 import shutil
 import zipfile
@@ -15,7 +16,7 @@ import torch
 from .._version import __version__
 from ..config import CreateConfig
 from ..errors import InputError
-from ..files import atomic_write
+from ..files import remove_leftovers, write_whole
 from ..portrait.portrait import Portrait
 
 _STATE = "state.pt"
@@ -40,6 +41,7 @@ class Workspace:
         self._resumed: dict[str, Any] | None = None
         if resume:
             self._resumed = self._read()
+            remove_leftovers(folder / _STATE)
         else:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -54,12 +56,19 @@ class Workspace:
         return self._resumed
 
     def save(self, state: dict[str, Any]) -> None:
-        """Keeps the state; the older one stays until the new one is whole."""
-        with atomic_write(self.folder / _STATE) as path:
-            torch.save({**state, "fingerprint": self._fingerprint}, path)
+        """Keeps the state; the older one stays until the new one is whole.
+
+        Raises:
+            OutputError: it cannot be written, for example on a full disk.
+        """
+        buffer = io.BytesIO()
+        torch.save({**state, "fingerprint": self._fingerprint}, buffer)
+        write_whole(self.folder / _STATE, buffer)
 
     def remove(self) -> None:
-        """Takes the folder away: the run is finished."""
+        """Takes the folder away: the run is finished, and its result is on disk."""
+        # The state goes first: without it, what else is left of a removal cut short is never taken up.
+        (self.folder / _STATE).unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _read(self) -> dict[str, Any]:
@@ -69,15 +78,7 @@ class Workspace:
         try:
             state = torch.load(path, weights_only=True)
             fingerprint = state["fingerprint"]
-        except (
-            OSError,
-            RuntimeError,
-            LookupError,
-            TypeError,
-            EOFError,
-            pickle.PickleError,
-            zipfile.BadZipFile,
-        ) as error:
+        except _UNREADABLE as error:
             raise InputError(f"The saved state {path} cannot be read; start without --resume.") from error
         if fingerprint != self._fingerprint:
             raise InputError(

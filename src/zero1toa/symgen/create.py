@@ -53,6 +53,7 @@ def create_avatar(
     progress: Progress | None = None,
     *,
     prior: VideoPrior | None = None,
+    output: Path | None = None,
     workspace: Path | None = None,
     resume: bool = False,
     preview: Path | None = None,
@@ -66,6 +67,7 @@ def create_avatar(
         config: a preset; by default "fast".
         progress: where to show how far it is; by default nowhere.
         prior: the video model; by default the one that `config.prior` names.
+        output: a GLB file for the avatar. It is there before the state in `workspace` is removed.
         workspace: a folder for the state of the run, removed at the end; None keeps none.
         resume: go on from the state in `workspace`.
         preview: a PNG that is drawn anew every few seconds.
@@ -134,6 +136,8 @@ def create_avatar(
     if dataset is not None:
         with output_directory(dataset) as folder:
             run.dataset.write_pictures(folder)
+    if output is not None:
+        avatar.save(output)
     if kept is not None:
         kept.remove()
     return avatar

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from ..camera import Camera
 from ..errors import InputError
-from ..files import atomic_write
+from ..files import write_whole
 from ..priors import Video
 from .drives import ClipPlan
 
@@ -111,8 +112,9 @@ class Dataset:
         """Puts a clip in, or a new version in the place of the old one."""
         if self._folder is not None:
             path = self._file(number, clip.updates)
-            with atomic_write(path) as temporary:
-                np.save(temporary, clip.pixels, allow_pickle=False)
+            buffer = io.BytesIO()
+            np.save(buffer, clip.pixels, allow_pickle=False)
+            write_whole(path, buffer)
             clip = replace(clip, pixels=np.load(path, mmap_mode="r", allow_pickle=False))
         self._clips[number] = clip
 
@@ -149,7 +151,7 @@ class Dataset:
         if self._folder is None:
             return
         kept = {self._file(number, clip.updates).name for number, clip in self._clips.items()}
-        for path in self._folder.glob("clip-*.npy"):
+        for path in self._folder.glob("*.npy"):  # and what a killed run was writing
             if path.name not in kept:
                 path.unlink(missing_ok=True)
 
