@@ -1,8 +1,13 @@
 """What several tests share: the fitted demo portrait, made once."""
 
+import signal
 from pathlib import Path
 
 import pytest
+
+# A shell that starts the tests in the background lets them ignore Ctrl-C, and so would every program that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED_PICTURES = Path(__file__).parents[2] / "shared" / "data"
 
