@@ -23,8 +23,11 @@ import torch
 import tyro
 
 from zero1toa.avatar import Avatar
+from zero1toa.avatar_io import load_glb
 from zero1toa.camera import Camera
+from zero1toa.cli_export import FORMATS, Request
 from zero1toa.heads import load_head
+from zero1toa.progress import Progress
 from zero1toa.splats import Gaussians
 from zero1toa.viewer import ViewerServer, standalone_page
 from zero1toa.viewer.page import client_file
@@ -94,9 +97,20 @@ def main(avatar: Annotated[Path | None, tyro.conf.Positional] = None, loads: int
             version = browser.version
             browser.close()
         server.close()
-        lines = report(figures, served, single, content, page_file, version)
+        lines = report(figures, served, single, content, page_file, version) + export_sizes(avatar, Path(folder))
     OUTPUT.write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
+
+
+def export_sizes(avatar: Path, folder: Path) -> list[str]:
+    """The table's rows for the other formats, one moment each."""
+    rows = []
+    for name in ("ply", "spz", "mesh", "obj", "gaussian-avatars"):
+        output = folder / f"export{FORMATS[name].ending}"
+        FORMATS[name].write(Request(avatar, load_glb(avatar), output, None, None, Progress(quiet=True)))
+        files = [output] if output.is_file() else [path for path in output.rglob("*") if path.is_file()]
+        rows.append(f"| export --to {name} | {sum(path.stat().st_size for path in files) / 1e6:.2f} MB |")
+    return rows
 
 
 def open_page(browser: Any, url: str) -> tuple[Any, float]:

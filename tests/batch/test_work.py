@@ -130,3 +130,14 @@ def test_a_row_that_cannot_be_read_counts_for_nothing(tmp_path):
     for text in ("", "{", "[]", '{"state": 1}', "[" * 100000):
         (tmp_path / "row.json").write_text(text)
         assert read_row(tmp_path) is None
+
+
+def test_a_short_stage_after_a_long_one_does_not_take_the_share_back(monkeypatch):
+    monkeypatch.setattr(work, "_SECONDS_BETWEEN_REPORTS", 0.0)
+    told = []
+    progress = work._Reporting(lambda stage, share: told.append(share), "create")
+    with progress.stage("training", 4) as stage:
+        stage.advance(3)
+    with progress.stage("settling"):
+        pass
+    assert told == sorted(told) and told[-1] == told[-2] > told[0]

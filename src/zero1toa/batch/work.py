@@ -218,20 +218,25 @@ class _Reporting(Progress):
         self._report = report
         self._part = part
         self._next = 0.0
+        self._furthest = 0.0
 
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
-        """Reports at most every half second."""
+        """Reports at most every half second; a short stage after a long one does not take the share back."""
         begin, end = _SHARES[self._part]
+
+        def tell(share: float) -> None:
+            self._furthest = max(self._furthest, share)
+            self._report(name, self._furthest)
 
         def show(stage: Stage) -> None:
             now = time.monotonic()
             if now >= self._next:
                 self._next = now + _SECONDS_BETWEEN_REPORTS
-                self._report(name, begin + (end - begin) * (min(stage.done / total, 1.0) if total else 0.0))
+                tell(begin + (end - begin) * (min(stage.done / total, 1.0) if total else 0.0))
 
         stage = Stage(name, total, show, time.monotonic)
-        self._report(name, begin)
+        tell(begin)
         yield stage
 
     def warn(self, text: str) -> None:
