@@ -29,7 +29,7 @@ from .spread import mesh_laplacian, smooth_step, spread_over_mesh
 _FACING_NONE, _FACING_FULL = 0.12, 0.5  # cosine to the view below which a surface is unseen, above which well seen
 _DEPTH_TOLERANCE = 0.004  # metres behind the nearest surface that still counts as seen
 _MATTE_EDGE = 2.0  # px; colours this close to the matte's edge are mixed with the background and trusted less
-_PART_EDGE = 2.0  # px; colours this close to where a lid meets the eye or a lip a tooth may be the other one's
+_PART_EDGE = 2.0  # px; colours this close to where a lip meets a tooth may be the other one's
 _CLEAR, _SHOWN = 0.8, 0.4  # confidence from which skin gives the light on the face, and an eye its own colours
 _MOUTH_LIGHT = (0.35, 1.1)  # factors on the default colours of teeth, gums and tongue
 _AMBIENT = 0.6  # share of the light in the mouth that does not come from the front
@@ -65,6 +65,7 @@ _OWN_COLOR_PARTS = (
     "lashesLeft",
     "lashesRight",
 )
+_OUTER_PARTS = ("skin", "eyeLeft", "eyeRight")
 
 
 class SurfacePoints(NamedTuple):
@@ -139,13 +140,15 @@ class PhotoSurface:
         return clean, np.stack([gaussian_filter(clean[..., c], _GRAZING_BLUR) for c in range(3)], -1)
 
     def _away_from_part_edges(self) -> NDArray[np.float64]:
-        """(H, W) 0 where the mesh changes from skin to eye, tooth or mouth, 1 from `_PART_EDGE` px on.
+        """(H, W) 0 where the mesh changes from skin to tooth or mouth, 1 from `_PART_EDGE` px on.
 
-        The fit is good to a pixel or two; nearer to such an edge a lip would be given the colour of a tooth.
+        The fit is good to a pixel or two; nearer to such an edge a lip would be given the colour of a tooth. At a lower
+        lid it may: it stays where it is when the eye closes.
         """
         part = np.where(self.buffers.face >= 0, self.topology.face_part[self.buffers.face], -1)
         edge = np.zeros(part.shape, bool)
-        skin = (part == self.topology.part_index("skin")) | (part < 0)
+        outside = [self.topology.part_index(n) for n in _OUTER_PARTS]
+        skin = np.isin(part, outside) | (part < 0)
         edge[1:] |= skin[1:] != skin[:-1]
         edge[:, 1:] |= skin[:, 1:] != skin[:, :-1]
         return np.clip(distance_transform_edt(~edge) / _PART_EDGE - 0.5, 0, 1)
@@ -169,9 +172,7 @@ class PhotoSurface:
         mirrored_place = points.interpolate(self.vertices[mirror], faces)
         mirrored, second = self.seen(mirrored_place, points.interpolate(self.normals[mirror], faces), skin, tolerance)
         own = self._own_colors[points.triangle]
-        near_eye = points.interpolate(self.near_lids[:, None], faces)[:, 0]
-        shadow = near_eye * smooth_step(seen.mean(1) / self._brightness_around_eyes, *_SHADOW)
-        confidence = confidence * (1 - lid) * np.where(skin, 1 - shadow, 1)
+        confidence = confidence * (1 - lid)
         first = confidence * ~own * (1 - np.maximum(second - confidence, 0) * skin)  # the better view of the two
         second = second * ~own * (1 - lid) * (1 - first)
         mirrored = mirrored * points.interpolate(self.mirror_gain, faces)
