@@ -22,6 +22,7 @@ from .reenact import Comparison, compared_frames, methods_of
 from .reenact_drive import drive_from_tracking
 from .reenact_report import Summary, film_row, picture_sheet, telling_frames, write_report
 from .reenact_source import Source, make_source
+from .torso import Torso
 
 _SAME_PERSON: Final = 1e-3  # standard deviations by which identities of one fit differ after a file
 
@@ -76,7 +77,8 @@ def reenact(video: Path, folder: Path, config: ReenactConfig, progress: Progress
     source = make_source(frames, tracking, config.frame, config.fit, progress)
     avatar = _avatar(source, config, progress)
     lpips = load_lpips()
-    drive = drive_from_tracking(tracking, source.portrait, source.matrix, source.frame)
+    torso = follow_torso(frames, source, len(tracking), progress)
+    drive = drive_from_tracking(tracking, source.portrait, source.matrix, source.frame, torso)
     compared = compared_frames(tracking, source.frame, config.every)
     if not compared:
         raise InputError(f"{video} has no other frame to compare; take a longer video or a smaller --every.")
@@ -94,6 +96,25 @@ def reenact(video: Path, folder: Path, config: ReenactConfig, progress: Progress
     avatar.save(folder / "avatar.glb")
     written = (*write_report(folder, comparison, summary), sheet, film, folder / "fit", folder / "avatar.glb")
     return Reenactment(tracking, source, avatar, comparison, summary, written)
+
+
+def follow_torso(video: FrameSource, source: Source, count: int, progress: Progress) -> NDArray[np.float64]:
+    """(F, 2) px of the crop by which the torso has moved since the source frame; NaN where it is not found."""
+    portrait = source.portrait
+    torso = Torso(portrait.image, portrait.alpha, portrait.landmarks, portrait.valid)
+    shifts = np.full((count, 2), np.nan)
+    if not torso.seen:
+        return shifts
+    last = np.zeros(2)
+    with progress.stage("following the torso", count) as stage:
+        for index, frame in zip(range(count), video, strict=False):
+            found = torso.shift(source.crop(frame.image).image, last)
+            if found is None:
+                found = torso.shift(source.crop(frame.image).image)
+            if found is not None:
+                shifts[index] = last = found
+            stage.advance(1)
+    return shifts
 
 
 def write_comparison(
