@@ -19,7 +19,6 @@ from scipy.spatial import cKDTree
 
 from zero1toa.heads import LinearHead, arkit, facemesh, other
 from zero1toa.heads.bare import BareHead
-from zero1toa.heads.closest import closest_points
 from zero1toa.heads.default import load_default
 from zero1toa.heads.dress import dress
 from zero1toa.heads.embedding import LandmarkEmbedding, face_camera
@@ -33,7 +32,7 @@ from zero1toa.media import contact_sheet, write_png
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
-from synthetic_flame import as_old_pickle, synthetic_flame, warp  # type: ignore[import-not-found, unused-ignore]
+from synthetic_flame import as_old_pickle, synthetic_flame, true_embedding, warp  # type: ignore[import-not-found, unused-ignore]
 
 _GROUPS = {
     "eyes": facemesh.EYES,
@@ -53,18 +52,6 @@ _SHOWN: tuple[tuple[str, dict[str, float], float], ...] = (
     ("mouthPucker", {"mouthPucker": 1}, 0),
     ("browInnerUp, browOuterUp", {"browInnerUp": 1, "browOuterUpLeft": 1, "browOuterUpRight": 1}, 0),
 )
-
-
-def true_embedding(bare: BareHead, own: LinearHead) -> LandmarkEmbedding:
-    """Where the default head's landmarks come to lie."""
-    points = warp(own.landmarks(own.template[None])[0].double().numpy())
-    face, weights = np.zeros(478, np.int32), np.zeros((478, 3), np.float32)
-    for rows, skin in ((np.arange(468), True), (np.arange(468, 478), False)):
-        candidates = np.flatnonzero((bare.face_part == 0) == skin)
-        nearest, at = closest_points(points[rows], bare.template[bare.faces[candidates]])
-        face[rows], weights[rows] = candidates[nearest], at
-    votes = np.ones(478, np.int32)
-    return LandmarkEmbedding(face, weights, own.topology.landmark_spread, votes * np.float32(0), votes, 1, 1)
 
 
 def landmark_report(bare: BareHead, found: LandmarkEmbedding, truth: LandmarkEmbedding) -> str:
@@ -143,7 +130,7 @@ def main() -> None:
         path.write_bytes(as_old_pickle(synthetic_flame()))
         file = read_flame(path)
     bare = bare_flame(file)
-    truth = found = true_embedding(bare, own)
+    truth = found = true_embedding(bare)
     if not options.true:
         from zero1toa.portrait.open_head import detector
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import zero1toa
-from flame_fixtures import flame_file, true_embedding
+from flame_fixtures import flame_file, flame_embedding
 from zero1toa.cli import main
 from zero1toa.errors import InputError
 from zero1toa.heads import facemesh
@@ -49,7 +49,7 @@ def test_a_head_that_cannot_be_used_gets_a_sentence(tmp_path, capsys):
 def test_the_detector_finds_a_bare_head():
     """Uncoloured, without brows and lips: so are the heads of others when their landmarks are first sought."""
     bare = bare_flame(read_flame(flame_file()))
-    head, truth = bare.as_linear(), true_embedding()
+    head, truth = bare.as_linear(), flame_embedding()
     camera = face_camera(head, 10.0, 0.0)
     found = detector(shade(bare.template, head.topology, camera))
     assert found is not None

@@ -30,7 +30,14 @@ def _flame(path: Path) -> BareHead:
     return bare_flame(read_flame(path))
 
 
-READERS: dict[str, Callable[[Path], BareHead]] = {"flame": _flame}
+def _ict(path: Path) -> BareHead:
+    from .ict.file import read_ict
+    from .ict.head import bare_ict
+
+    return bare_ict(read_ict(path), load_default())
+
+
+READERS: dict[str, Callable[[Path], BareHead]] = {"flame": _flame, "ict": _ict}
 """By the word before the colon: what reads the file after it."""
 
 _loaded: dict[str, LinearHead] = {}
