@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import zero1toa
-from flame_fixtures import flame_file, flame_embedding
+from flame_fixtures import flame_embedding, flame_file
 from zero1toa.cli import main
 from zero1toa.errors import InputError
 from zero1toa.heads import facemesh

@@ -74,7 +74,7 @@ def warp(points: Array) -> Array:
 
 
 def true_embedding(bare: BareHead, place: Callable[[Array], Array] = warp) -> LandmarkEmbedding:
-    """Where a head that was made of the default one carries the landmarks: where that does, placed as its surface is."""
+    """Where a head that was made of the default one carries the landmarks: as that does, placed as its surface is."""
     own = load_head()
     points = place(own.landmarks(own.template[None])[0].double().numpy())
     face, weights = np.zeros(NUM_LANDMARKS, np.int32), np.zeros((NUM_LANDMARKS, 3), np.float32)

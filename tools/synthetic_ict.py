@@ -1,7 +1,7 @@
-"""Make a head in the layout of ICT-FaceKit's FaceXModel out of our own, for tests and for the pictures in docs/heads.md.
+"""Make a head in the layout of ICT-FaceKit's FaceXModel out of our own, for tests and for docs/heads.md.
 
 It has ICT's ranges of vertices (26,719 in all), its file names and centimetres, and nothing of ICT: the default head
-without its shoulders, warped so that it is another person's, its parts filled up to those numbers by splitting triangles.
+without its shoulders, warped so that it is another person's, its triangles split until the ranges are full.
 
     python tools/synthetic_ict.py FOLDER
 """
@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
-from synthetic_flame import true_embedding, warp
 
+from synthetic_flame import true_embedding, warp
 from zero1toa.heads import arkit, load_head
 from zero1toa.heads.bare import EYE_LEFT, BareHead
 from zero1toa.heads.embedding import LandmarkEmbedding
@@ -83,7 +83,7 @@ def _write(path: Path, vertices: Array) -> None:
 
 
 def _text(vertices: Array) -> str:
-    return "# synthetic\n" + "".join("v %.5f %.5f %.5f\n" % tuple(row) for row in vertices.tolist())
+    return "# synthetic\n" + "".join(f"v {x:.5f} {y:.5f} {z:.5f}\n" for x, y, z in vertices.tolist())
 
 
 def _mesh() -> tuple[csr_matrix, NDArray[np.int64]]:

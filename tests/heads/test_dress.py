@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.spatial import cKDTree
 
-from flame_fixtures import flame_file, synthetic, flame_embedding
+from flame_fixtures import flame_embedding, flame_file, synthetic
 from zero1toa.errors import AssetError, InputError
 from zero1toa.heads import JOINTS, HeadModel, arkit, load_head, other
 from zero1toa.heads.flame.file import read_flame

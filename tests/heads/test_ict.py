@@ -53,7 +53,6 @@ def test_is_a_head_like_the_default_one(ict):
     np.testing.assert_allclose(head.joint_template[-2:].mean(0), eyes.mean(0), atol=1e-5)  # brought to our eyes
     for part in PART_NAMES:
         assert head.topology.part_vertices(part).any() and head.topology.part_faces(part).any(), part
-    np.testing.assert_array_equal(own.topology.uvs.shape[1], head.topology.uvs.shape[1])
 
 
 def test_the_folder_that_holds_it_does_too(tmp_path):

@@ -1,4 +1,4 @@
-"""What a head's own mouth, tongue and teeth take from our parts of the same names: weights, regions, lacking movements."""
+"""What a head's own mouth, tongue and teeth take from our parts of those names: weights, regions, lacking movements."""
 
 from __future__ import annotations
 

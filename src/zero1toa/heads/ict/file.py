@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,7 @@ def read_ict(path: str | Path) -> IctFile:
         raise AssetError(f"{path} is not ICT-FaceKit's {FOLDER}: it has no {NEUTRAL}.")
     raw = _bytes(folder / NEUTRAL)
     template, faces = _vertices(raw, NEUTRAL), _triangles(raw)
-    identities = []
+    identities: list[NDArray[np.float32]] = []
     while (file := folder / f"identity{len(identities):03d}.obj").is_file() and len(identities) < _MOST_IDENTITIES:
         identities.append(_shape(file, template))
     if not identities:
@@ -114,7 +115,7 @@ def _triangles(raw: bytes) -> NDArray[np.int32]:
         for line in raw.split(b"\n"):
             if line.startswith(b"f "):
                 corners = [int(corner.split(b"/")[0]) - 1 for corner in line[2:].split()]
-                triangles += [(corners[0], b, c) for b, c in zip(corners[1:], corners[2:], strict=False)]
+                triangles += [(corners[0], b, c) for b, c in pairwise(corners[1:])]
         faces = np.array(triangles, np.int64).reshape(-1, 3)
     except ValueError as error:
         raise AssetError(f"{NEUTRAL} is damaged: a polygon has no corners.") from error

@@ -16,10 +16,10 @@ from .file import EXPRESSIONS, NUM_VERTICES, IctFile
 
 Array = NDArray[np.float64]
 
-# Ranges of vertices, from the tables of its README, which counts gums and tongue as one: in the published mesh the tongue
-# begins at 16611, where the fewest edges cross. Iris discs, tear fluid, blending and shadow meshes round the eyes are for
-# shaders that see through the eyeball's outer shell, and are left out; eyes are painted on that shell. So are its lashes:
-# they are broad strips that only a picture of hairs makes thin.
+# Ranges of vertices, from the tables of its README, which counts gums and tongue as one: in the published mesh the
+# tongue begins at 16611, where the fewest edges cross. Iris discs, tear fluid, blending and shadow meshes round the
+# eyes are for shaders that see through the eyeball's outer shell, and are left out; eyes are painted on that shell. So
+# are its lashes: they are broad strips that only a picture of hairs makes thin.
 FACE_AND_HEAD = (0, 11248)
 MOUTH = (11248, 13294)
 SOCKETS = (13294, 14062)
@@ -41,7 +41,7 @@ def movements(names: tuple[str, ...] = EXPRESSIONS) -> dict[str, tuple[str, ...]
     Its README: the names are Apple's with `_L` and `_R` for Left and Right (of the subject), but browInnerUp and
     cheekPuff come in halves. tongueOut it lacks.
     """
-    out = {}
+    out: dict[str, tuple[str, ...]] = {}
     for name in arkit.NAMES:
         sided = name if name in _WHOLE else name.replace("Left", "_L").replace("Right", "_R")
         halves = (sided,) if sided in EXPRESSIONS else (f"{name}_L", f"{name}_R")
