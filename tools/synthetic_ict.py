@@ -9,6 +9,7 @@ without its shoulders, warped so that it is another person's, its triangles spli
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,10 +62,15 @@ def synthetic_ict(folder: Path, people: int = 12) -> None:
 
 def ict_embedding(bare: BareHead) -> LandmarkEmbedding:
     """Where what `read_ict` and `bare_ict` make of it carries the landmarks."""
+    return true_embedding(bare, ict_place(bare))
+
+
+def ict_place(bare: BareHead) -> Callable[[Array], Array]:
+    """Where points of the default head come to lie on that head, which is brought to our eyes."""
     head = load_head()
     ours = head.template.double().numpy()[head.topology.part_vertices("eyeLeft")][0]
-    moved = bare.template[bare.vertex_part == EYE_LEFT][0] - warp(ours)  # they bring it to our eyes
-    return true_embedding(bare, lambda points: warp(points) + moved)
+    moved = bare.template[bare.vertex_part == EYE_LEFT][0] - warp(ours)
+    return lambda points: warp(points) + moved
 
 
 def _whole(name: str) -> tuple[str, int]:
@@ -122,22 +128,41 @@ def _unused(count: int, width: int) -> csr_matrix:
 
 
 def _filled(own: NDArray[np.int64], faces: NDArray[np.int64], start: int, count: int, template: Array) -> Part:
-    """The part with `count` vertices: its largest triangles are split until it has them."""
+    """The part with `count` vertices: its longest edges are halved until it has them. Edges at its rim stay."""
     source = csr_matrix((np.ones(len(own)), (np.arange(len(own)), own)), (len(own), len(template)))
     assert len(own) <= count, (len(own), count)
     while source.shape[0] < count:
+        ends, sides = _inner_edges(faces, start)
         points = source @ template
-        inner = np.flatnonzero(((faces >= start) & (faces < start + len(points))).all(1))
-        corners = points[faces[inner] - start]
-        area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-        split = inner[np.argsort(-area)[: min(count - len(points), len(inner) // 2)]]
-        a, b, c = (faces[split] - start).T
-        middle = (source[a] + source[b] + source[c]) / 3
-        new = len(points) + np.arange(len(split))
-        added = np.concatenate([np.stack(t, 1) for t in ((a, b, new), (b, c, new), (c, a, new))]) + start
-        faces = np.concatenate([np.delete(faces, split, 0), added])
-        source = vstack([source, middle]).tocsr()
+        longest = np.argsort(-np.linalg.norm(np.subtract(*(points[ends[:, k] - start] for k in (0, 1))), axis=1))
+        longest = longest[: max(1, len(longest) // 8)]
+        touched: set[int] = set()
+        halved = []
+        for edge in longest:  # a triangle is cut once a round
+            if len(halved) + source.shape[0] < count and not touched & set(sides[edge].tolist()):
+                touched |= set(sides[edge].tolist())
+                halved.append(edge)
+        middle = start + source.shape[0] + np.arange(len(halved))
+        added = []
+        for edge, new in zip(halved, middle):
+            for triangle in faces[sides[edge]]:
+                a, b = ends[edge]
+                added += [np.where(triangle == a, new, triangle), np.where(triangle == b, new, triangle)]
+        faces = np.concatenate([np.delete(faces, list(touched), 0), np.array(added)])
+        cut = ends[halved] - start
+        source = vstack([source, (source[cut[:, 0]] + source[cut[:, 1]]) / 2]).tocsr()
     return Part(source, faces)
+
+
+def _inner_edges(faces: NDArray[np.int64], start: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Ends (E, 2) and triangles (E, 2) of the edges that two triangles share, between vertices of the part."""
+    edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), 1)
+    owner = np.tile(np.arange(len(faces)), 3)
+    order = np.lexsort(edges.T)
+    edges, owner = edges[order], owner[order]
+    same = (edges[1:] == edges[:-1]).all(1)
+    pair = np.flatnonzero(same & (edges[:-1] >= start).all(1))
+    return edges[pair], np.stack([owner[pair], owner[pair + 1]], 1)
 
 
 if __name__ == "__main__":
