@@ -21,8 +21,8 @@ from scipy.sparse import csr_matrix, vstack
 
 from zero1toa.heads import JOINTS, arkit, facemesh, load_head
 from zero1toa.heads.bare import EYE_LEFT, EYE_RIGHT, SKIN, BareHead
-from zero1toa.heads.closest import closest_points
 from zero1toa.heads.embedding import LandmarkEmbedding
+from zero1toa.heads.register import Surface, nearest_on
 from zero1toa.heads.topology import NUM_LANDMARKS
 
 Array = NDArray[np.float64]
@@ -81,7 +81,7 @@ def true_embedding(bare: BareHead, place: Callable[[Array], Array] = warp) -> La
     iris = np.isin(np.arange(NUM_LANDMARKS), facemesh.IRISES)
     for rows, part in ((~iris, [SKIN]), (iris, [EYE_LEFT, EYE_RIGHT])):
         candidates = np.flatnonzero(np.isin(bare.face_part, part))
-        nearest, at = closest_points(points[rows], bare.template[bare.faces[candidates]])
+        nearest, at = nearest_on(points[rows], None, Surface(bare.template, bare.faces[candidates]))
         face[rows], weights[rows] = candidates[nearest], at
     votes = np.ones(NUM_LANDMARKS, np.int32)
     spread = own.topology.landmark_spread.copy()
