@@ -31,7 +31,7 @@ PART_NAMES = (*PARTS, "mouth", "tongue", "gumsUpper", "gumsLower", "teethUpper",
 
 _WHOLE = ("jawLeft", "jawRight", "mouthLeft", "mouthRight")  # go to a side and are none of a pair of halves
 _LEFT_OUT = -1
-_WITH_JAW = 0.5  # share of the lower teeth's movement from which on gum is below
+_WITH_JAW = 0.2  # share of the lower teeth's movement from which on gum is below
 _OPEN = 0.4  # of jawOpen, as in `dress`
 
 
