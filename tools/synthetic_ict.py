@@ -137,13 +137,13 @@ def _filled(own: NDArray[np.int64], faces: NDArray[np.int64], start: int, count:
         longest = np.argsort(-np.linalg.norm(np.subtract(*(points[ends[:, k] - start] for k in (0, 1))), axis=1))
         longest = longest[: max(1, len(longest) // 8)]
         touched: set[int] = set()
-        halved = []
+        halved: list[int] = []
         for edge in longest:  # a triangle is cut once a round
             if len(halved) + source.shape[0] < count and not touched & set(sides[edge].tolist()):
                 touched |= set(sides[edge].tolist())
                 halved.append(edge)
         middle = start + source.shape[0] + np.arange(len(halved))
-        added = []
+        added: list[NDArray[np.int64]] = []
         for edge, new in zip(halved, middle):
             for triangle in faces[sides[edge]]:
                 a, b = ends[edge]
