@@ -1,6 +1,7 @@
-"""How well another head wears what is ours, on a FLAME-shaped head whose truth is known (a warp of the default head).
+"""How well another head wears what is ours, on heads whose truth is known (the default head, warped).
 
-python -m benchmarks.other_heads              # landmarks by the detector: some minutes
+python -m benchmarks.other_heads              # in FLAME's layout, landmarks by the detector: some minutes
+python -m benchmarks.other_heads --layout ict # in ICT-FaceKit's
 python -m benchmarks.other_heads --true       # with the true landmarks: what the transfer alone costs
 python -m benchmarks.other_heads --pictures docs/images    # the pictures of docs/heads.md as well
 """
@@ -11,21 +12,25 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from zero1toa.heads import LinearHead, arkit, facemesh, other
 from zero1toa.heads.bare import BareHead
-from zero1toa.heads.closest import closest_points
 from zero1toa.heads.default import load_default
 from zero1toa.heads.dress import dress
 from zero1toa.heads.embedding import LandmarkEmbedding, face_camera
 from zero1toa.heads.flame.file import FlameFile, read_flame
 from zero1toa.heads.flame.head import bare_flame
 from zero1toa.heads.flame.language import FlameLanguage
+from zero1toa.heads.ict.file import read_ict
+from zero1toa.heads.ict.head import bare_ict
 from zero1toa.heads.lids import LID_PAIRS
 from zero1toa.heads.mesh_render import shade
 from zero1toa.heads.sampling import sample_expressions
@@ -33,7 +38,8 @@ from zero1toa.media import contact_sheet, write_png
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
-from synthetic_flame import as_old_pickle, synthetic_flame, warp  # type: ignore[import-not-found, unused-ignore]
+from synthetic_flame import as_old_pickle, synthetic_flame, true_embedding, warp  # type: ignore[import-not-found, unused-ignore]
+from synthetic_ict import ict_embedding, ict_place, synthetic_ict  # type: ignore[import-not-found, unused-ignore]
 
 _GROUPS = {
     "eyes": facemesh.EYES,
@@ -55,16 +61,31 @@ _SHOWN: tuple[tuple[str, dict[str, float], float], ...] = (
 )
 
 
-def true_embedding(bare: BareHead, own: LinearHead) -> LandmarkEmbedding:
-    """Where the default head's landmarks come to lie."""
-    points = warp(own.landmarks(own.template[None])[0].double().numpy())
-    face, weights = np.zeros(478, np.int32), np.zeros((478, 3), np.float32)
-    for rows, skin in ((np.arange(468), True), (np.arange(468, 478), False)):
-        candidates = np.flatnonzero((bare.face_part == 0) == skin)
-        nearest, at = closest_points(points[rows], bare.template[bare.faces[candidates]])
-        face[rows], weights[rows] = candidates[nearest], at
-    votes = np.ones(478, np.int32)
-    return LandmarkEmbedding(face, weights, own.topology.landmark_spread, votes * np.float32(0), votes, 1, 1)
+@dataclass(frozen=True)
+class Case:
+    """A head, where it truly carries the landmarks, and where the default head's points come to lie on it."""
+
+    bare: BareHead
+    truth: LandmarkEmbedding
+    place: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    flame: FlameFile | None = None
+
+
+def flame_case(folder: Path) -> Case:
+    path = folder / "flame2023.pkl"
+    path.write_bytes(as_old_pickle(synthetic_flame()))
+    file = read_flame(path)
+    bare = bare_flame(file)
+    return Case(bare, true_embedding(bare), warp, file)
+
+
+def ict_case(folder: Path) -> Case:
+    synthetic_ict(folder)
+    bare = bare_ict(read_ict(folder), load_default())
+    return Case(bare, ict_embedding(bare), ict_place(bare))
+
+
+LAYOUTS = {"flame": flame_case, "ict": ict_case}
 
 
 def landmark_report(bare: BareHead, found: LandmarkEmbedding, truth: LandmarkEmbedding) -> str:
@@ -75,17 +96,17 @@ def landmark_report(bare: BareHead, found: LandmarkEmbedding, truth: LandmarkEmb
     return f"landmarks: mean {error.mean():.1f} mm, median {np.median(error):.1f} ({groups})"
 
 
-def movement_report(head: LinearHead, own: LinearHead) -> str:
+def movement_report(head: LinearHead, own: LinearHead, case: Case) -> str:
     """Distances between the movements that were carried over and the true ones."""
     ours = own.template.double().numpy()
     skin = np.flatnonzero(own.topology.part_vertices("skin"))
-    count = int((head.topology.vertex_part == 0).sum())
-    apart, nearest = cKDTree(warp(ours[skin])).query(head.template.double().numpy()[:count])
-    rows = np.flatnonzero(apart < 1e-6)
+    apart, nearest = cKDTree(case.place(ours[skin])).query(head.template.double().numpy()[: len(case.bare.template)])
+    rows = np.flatnonzero((apart < 1e-6) & (case.bare.vertex_part == 0))
     source = skin[nearest[rows]]
     errors = {}
     for index, name in enumerate(arkit.NAMES):
-        true = warp(ours[source] + own.expression_deltas[index].double().numpy()[source]) - warp(ours[source])
+        moved_to = case.place(ours[source] + own.expression_deltas[index].double().numpy()[source])
+        true = moved_to - case.place(ours[source])
         moved = np.linalg.norm(true, axis=1) > _MOVED
         if moved.any():
             error = head.expression_deltas[index].double().numpy()[rows] - true
@@ -120,7 +141,7 @@ def language_report(file: FlameFile, head: LinearHead) -> str:
     )
 
 
-def pictures(head: LinearHead, folder: Path) -> None:
+def pictures(head: LinearHead, path: Path) -> None:
     """One sheet of the head's movements."""
     cells = []
     for label, named, yaw in _SHOWN:
@@ -129,36 +150,35 @@ def pictures(head: LinearHead, folder: Path) -> None:
             weights[0, arkit.INDEX[name]] = value
         vertices = head.vertices(torch.zeros(1, 0), weights)[0].double().numpy()
         cells.append((label, shade(vertices, head.topology, face_camera(head, yaw, 0, 280))))
-    write_png(folder / "heads_flame_synthetic.png", contact_sheet(cells, columns=4))
+    write_png(path, contact_sheet(cells, columns=4))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--layout", choices=LAYOUTS, default="flame", help="of the head's file")
     parser.add_argument("--true", action="store_true", help="use the true landmarks")
     parser.add_argument("--pictures", type=Path, help="folder for the pictures")
     options = parser.parse_args()
     own = load_default()
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "flame2023.pkl"
-        path.write_bytes(as_old_pickle(synthetic_flame()))
-        file = read_flame(path)
-    bare = bare_flame(file)
-    truth = found = true_embedding(bare, own)
+        case = LAYOUTS[options.layout](Path(folder))
+    bare, found = case.bare, case.truth
     if not options.true:
         from zero1toa.portrait.open_head import detector
 
         start = time.process_time()
         found = other.find_landmarks(bare, detector)
         print(f"landmarks found in {time.process_time() - start:.0f} s of processor time")
-    print(landmark_report(bare, found, truth))
+    print(landmark_report(bare, found, case.truth))
     start = time.process_time()
     head = dress(bare, found, own)
     print(f"dressed in {time.process_time() - start:.1f} s of processor time")
-    print(movement_report(head, own))
+    print(movement_report(head, own, case))
     print(lid_report(head))
-    print(language_report(file, head))
+    if case.flame is not None:
+        print(language_report(case.flame, head))
     if options.pictures:
-        pictures(head, options.pictures)
+        pictures(head, options.pictures / f"heads_{options.layout}_synthetic.png")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A FLAME-shaped head goes through fit and create as the default head does."""
+"""Heads of other makers go through fit and create as the default head does."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import zero1toa
-from flame_fixtures import flame_file, true_embedding
+from flame_fixtures import flame_embedding, flame_file
+from ict_fixtures import ict_folder
 from zero1toa.cli import main
 from zero1toa.errors import InputError
 from zero1toa.heads import facemesh
@@ -18,8 +19,10 @@ from zero1toa.portrait.open_head import detector
 
 
 @pytest.mark.slow
-def test_create_with_a_flame_head(tmp_path, demo_portrait):
-    name = f"flame:{flame_file()}"
+@pytest.mark.parametrize(("kind", "shown", "least"), [("flame", "flame (2023)", 9976), ("ict", "ict", 30_000)])
+def test_create_with_another_head(kind, shown, least, tmp_path, demo_portrait):
+    """The path of the default head: fit, create, save, load, render."""
+    name = f"{kind}:{flame_file() if kind == 'flame' else ict_folder()}"
     folder, output = tmp_path / "fit", tmp_path / "avatar.glb"
     assert main(["fit", "demo", "--head", name, "-o", str(folder), "-q"]) == 0
     portrait = zero1toa.fit(folder)
@@ -29,8 +32,8 @@ def test_create_with_a_flame_head(tmp_path, demo_portrait):
         zero1toa.fit(folder, head="default")
     assert main(["create", str(folder), "--preset", "debug", "-o", str(output), "-q"]) == 0
     avatar = zero1toa.load(output)
-    assert avatar.head_model == "flame (2023)"  # the name, and no path of the maker's machine
-    assert len(avatar.head.topology.faces) > 9976  # with our mouth
+    assert avatar.head_model == shown  # the name, and no path of the maker's machine
+    assert len(avatar.head.topology.faces) > least  # with our mouth or its own
     camera = avatar.front_camera(size=160)
     still = avatar.render(camera)
     for weights in ({"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0}, {"jawOpen": 0.7}, {"eyeLookOutLeft": 1.0}):
@@ -49,7 +52,7 @@ def test_a_head_that_cannot_be_used_gets_a_sentence(tmp_path, capsys):
 def test_the_detector_finds_a_bare_head():
     """Uncoloured, without brows and lips: so are the heads of others when their landmarks are first sought."""
     bare = bare_flame(read_flame(flame_file()))
-    head, truth = bare.as_linear(), true_embedding()
+    head, truth = bare.as_linear(), flame_embedding()
     camera = face_camera(head, 10.0, 0.0)
     found = detector(shade(bare.template, head.topology, camera))
     assert found is not None

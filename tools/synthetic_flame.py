@@ -11,6 +11,7 @@ from __future__ import annotations
 import pickle
 import sys
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-from zero1toa.heads import JOINTS, arkit, load_head
+from zero1toa.heads import JOINTS, arkit, facemesh, load_head
+from zero1toa.heads.bare import EYE_LEFT, EYE_RIGHT, SKIN, BareHead
+from zero1toa.heads.embedding import LandmarkEmbedding
+from zero1toa.heads.register import Surface, nearest_on
+from zero1toa.heads.topology import NUM_LANDMARKS
 
 Array = NDArray[np.float64]
 
@@ -66,6 +71,21 @@ def warp(points: Array) -> Array:
     x, y, z = np.moveaxis(points, -1, 0)
     up = (y + 0.05) / 0.12
     return np.stack([x * (0.94 + 0.03 * up), 1.05 * y, z * (1.03 + 0.03 * np.tanh(up))], -1) + _SHIFT
+
+
+def true_embedding(bare: BareHead, place: Callable[[Array], Array] = warp) -> LandmarkEmbedding:
+    """Where a head that was made of the default one carries the landmarks: as that does, placed as its surface is."""
+    own = load_head()
+    points = place(own.landmarks(own.template[None])[0].double().numpy())
+    face, weights = np.zeros(NUM_LANDMARKS, np.int32), np.zeros((NUM_LANDMARKS, 3), np.float32)
+    iris = np.isin(np.arange(NUM_LANDMARKS), facemesh.IRISES)
+    for rows, part in ((~iris, [SKIN]), (iris, [EYE_LEFT, EYE_RIGHT])):
+        candidates = np.flatnonzero(np.isin(bare.face_part, part))
+        nearest, at = nearest_on(points[rows], None, Surface(bare.template, bare.faces[candidates]))
+        face[rows], weights[rows] = candidates[nearest], at
+    votes = np.ones(NUM_LANDMARKS, np.int32)
+    spread = own.topology.landmark_spread.copy()
+    return LandmarkEmbedding(face, weights, spread, votes * np.float32(0), votes, 1, 1)
 
 
 def _skin(rng: np.random.Generator) -> tuple[Array, NDArray[np.int64], Any]:

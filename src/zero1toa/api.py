@@ -24,7 +24,7 @@ def fit(
 
     Args:
         photo: a picture file, a folder that `zero1toa fit` wrote, or "demo".
-        head: "default" or "flame:FILE"; by default the default head, or the one of the folder.
+        head: "default", "flame:FILE", "ict:FOLDER" or "gnm:FILE"; by default the default head, or that of the folder.
         config: weights of the fit.
         force: go on where the photo would be refused.
         progress: where to show how far it is; by default nowhere.
@@ -110,7 +110,8 @@ def load(path: str | Path, head: str | None = None) -> Avatar:
 
     Args:
         path: the file or folder.
-        head: `flame:FILE` for a folder of GaussianAvatars; by default the file that ZERO1TOA_FLAME names.
+        head: `flame:FILE` for a folder of GaussianAvatars; by default the file that ZERO1TOA_FLAME names. An avatar
+            that carries its own head must have been made on this one.
 
     Raises:
         InputError: it is missing, broken or no avatar, or needs a head model that was not given.

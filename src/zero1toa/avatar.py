@@ -140,7 +140,8 @@ class Avatar:
 
         Args:
             path: the file or folder.
-            head: `flame:FILE` for a folder of GaussianAvatars; by default the file that ZERO1TOA_FLAME names.
+            head: `flame:FILE` for a folder of GaussianAvatars; by default the file that ZERO1TOA_FLAME names. An avatar
+                that carries its own head must have been made on this one.
 
         Raises:
             InputError: it is missing, broken or no avatar, or needs a head model that was not given.

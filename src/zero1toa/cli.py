@@ -41,7 +41,7 @@ def fit(
     Args:
         photo: A picture file, a folder that fit wrote, or "demo".
         output: Folder for the results.
-        head: The head model: default, or flame:FILE with your own FLAME 2020 or 2023.
+        head: The head model: default, or one of your own: flame:FILE, ict:FOLDER or gnm:FILE (docs/heads.md).
         force: Go on where the photo would be refused (a face turned too far, an animal).
         quiet: Print nothing but warnings and errors.
     """
@@ -99,7 +99,7 @@ def create(
     Args:
         photo: A picture file, a folder that fit wrote, or "demo".
         output: The avatar's file, a GLB.
-        head: The head model: default, or flame:FILE with your own FLAME 2020 or 2023.
+        head: The head model: default, or one of your own: flame:FILE, ict:FOLDER or gnm:FILE (docs/heads.md).
         preset: How long to work: debug takes seconds, fast less than a minute, balanced a few minutes on two CPU cores;
             paper has the paper's numbers and takes hours there.
         prior: The video model: reprojection is built in; external runs a command of yours; aniportrait,
@@ -177,6 +177,7 @@ def render(
     pitch: float = 0.0,
     size: int = 512,
     transparent: bool = False,
+    head: Head = None,
     quiet: Quiet = False,
 ) -> None:
     """Make pictures of an avatar.
@@ -195,6 +196,7 @@ def render(
         pitch: Degrees upwards, of a still.
         size: Pixels on a side.
         transparent: Leave the background of a still out.
+        head: The FLAME that a folder of GaussianAvatars was made on, flame:FILE; other avatars carry their head.
         quiet: Print nothing but warnings and errors.
     """
     from .avatar import Avatar
@@ -202,7 +204,7 @@ def render(
 
     progress = Progress(quiet)
     still = Still(parse_weights(expression), yaw, pitch, transparent)
-    for written in render_files(Avatar.load(avatar), output, size, still, progress):
+    for written in render_files(Avatar.load(avatar, head), output, size, still, progress):
         progress.say(f"Wrote {written}")
 
 

@@ -14,6 +14,7 @@ AvatarFile = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="AVATAR
 MotionName = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MOTION")]
 Output = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="PATH")]
 Quiet = Annotated[bool, tyro.conf.arg(aliases=["-q"])]
+Head = Annotated[str | None, tyro.conf.arg(metavar="HEAD")]
 Switch = Annotated[bool, tyro.conf.FlagCreatePairsOff]
 Size = Annotated[str, tyro.conf.arg(metavar="PX|WxH")]
 
@@ -42,6 +43,7 @@ def animate(
     side_by_side: bool = False,
     sound: Path | None = None,
     motion_fps: float | None = None,
+    head: Head = None,
     flame_mapping: Path | None = None,
     save_motion: Path | None = None,
     seed: int = 0,
@@ -79,6 +81,8 @@ def animate(
         side_by_side: Show the driving video beside the avatar.
         sound: A file whose sound is heard, if not the driving video.
         motion_fps: Frame rate of a motion file that does not say its own.
+        head: flame:FILE with your own FLAME: what the expressions of a FLAME file mean, and what a folder of
+            GaussianAvatars was made on. Other avatars carry their head.
         flame_mapping: What the expression components of a FLAME file mean: npz with a matrix (E, 52).
         save_motion: Write the motion as it is shown, too: .csv (Live Link) or .npz.
         seed: Of a built-in motion.
@@ -93,10 +97,19 @@ def animate(
         raise InputError(f"A motion is written as .csv or .npz, not as {save_motion.name}.")
     if calibrate and no_calibrate:
         raise InputError("Say either --calibrate or --no-calibrate.")
-    who = Avatar.load(avatar)
+    if head is not None and flame_mapping is not None:
+        raise InputError("Say either --head or --flame-mapping: both say what FLAME's expressions mean.")
     source = read_motion(
-        motion, fps=motion_fps, seconds=seconds, seed=seed, flame_mapping=flame_mapping, progress=progress
+        motion,
+        fps=motion_fps,
+        seconds=seconds,
+        seed=seed,
+        flame_mapping=flame_mapping,
+        flame_head=head,
+        progress=progress,
     )
+    # The head of a motion in FLAME's language need not be that of the avatar.
+    who = Avatar.load(avatar, None if source.kind == "flame" and not avatar.expanduser().is_dir() else head)
     for warning in source.warnings:
         progress.warn(warning)
     config = AnimateConfig(

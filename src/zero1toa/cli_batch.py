@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 Portraits = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PORTRAITS")]
 Output = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="PATH")]
 Quiet = Annotated[bool, tyro.conf.arg(aliases=["-q"])]
+Head = Annotated[str | None, tyro.conf.arg(metavar="HEAD")]
 
 
 def batch(
@@ -35,6 +37,7 @@ def batch(
     seed: int = 0,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     force: bool = False,
+    head: Head = None,
     preview: bool = True,
     motions: tuple[str, ...] = (),
     exports: tuple[str, ...] = (),
@@ -50,7 +53,7 @@ def batch(
     """Make avatars of many photos, with previews, films and exports.
 
     PORTRAITS are folders, globs in quotes, lists or single pictures. A list is a .txt with one photo a line, or a .csv
-    or .jsonl with the column photo and perhaps name, preset, iterations, seed, guidance and force.
+    or .jsonl with the column photo and perhaps name, preset, iterations, seed, guidance, head and force.
 
     The folder gets avatars/NAME/ with avatar.glb, preview.png and what else was asked for; manifest.jsonl and .csv
     with one row a portrait; events.jsonl; sheet.png. The same command again goes on where it stopped, makes what is new
@@ -72,6 +75,7 @@ def batch(
         seed: Of every avatar.
         device: Where to train; with GPUs there is one worker for each.
         force: Go on where a photo would be refused.
+        head: The head model; see zero1toa create.
         preview: Write a picture of each avatar and, at the end, a sheet of all.
         motions: Names of built-in motions, or files, for a film each.
         exports: Formats; see zero1toa export.
@@ -87,6 +91,7 @@ def batch(
     from .batch.options import Options
     from .batch.plan import find_portraits
     from .batch.run import Batch, Rules
+    from .heads.names import absolute_head
 
     output = output.expanduser()
     if attempts < 1 or (timeout is not None and timeout <= 0):
@@ -101,6 +106,7 @@ def batch(
         random_weights=random_weights,
         guidance=guidance,
         force=force,
+        head=None if head is None else absolute_head(head),
         preview=preview,
         motions=motions,
         exports=exports,
@@ -129,12 +135,15 @@ def batch(
 
 def _jobs(entries: list[Entry], output: Path, options: Options, device: str, try_again: bool) -> list[Job]:
     from .batch.options import Job
+    from .heads.names import absolute_head
 
     place = str(output.expanduser().resolve())
     jobs = []
     for entry in entries:
         own = options.changed(entry.columns)
         own.config()
+        if own.head is not None:
+            own = replace(own, head=absolute_head(own.head))
         photo = entry.photo if entry.photo == "demo" else str(Path(entry.photo).resolve())
         jobs.append(Job(entry.name, photo, place, own, device, try_again=try_again))
     return jobs

@@ -13,6 +13,7 @@ from .progress import Progress
 AvatarFile = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="AVATAR")]
 Output = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="PATH")]
 Quiet = Annotated[bool, tyro.conf.arg(aliases=["-q"])]
+Head = Annotated[str | None, tyro.conf.arg(metavar="HEAD")]
 
 
 def clip(
@@ -24,6 +25,7 @@ def clip(
     photo: str = "",
     models: tuple[str, ...] = ("ViT-L/14", "ViT-B/16", "ViT-B/32"),
     protocol: ClipConfig = ClipConfig(),  # noqa: B008
+    head: Head = None,
     quiet: Quiet = False,
 ) -> None:
     """Score an avatar's renders with CLIP, against a text and against the photo (paper, Table 1).
@@ -41,6 +43,7 @@ def clip(
         photo: A picture file, a folder that fit wrote, or "demo"; its crop over the protocol's background is compared.
         models: Which CLIP models.
         protocol: Which pictures of the avatar are scored.
+        head: The FLAME that a folder of GaussianAvatars was made on, flame:FILE; other avatars carry their head.
         quiet: Print nothing but warnings and errors.
     """
     import json
@@ -56,7 +59,7 @@ def clip(
     progress = Progress(quiet)
     files.check_output_directory(output)
     networks = load_models(weights, models)
-    shown = api.load(avatar)
+    shown = api.load(avatar, head)
     reference = None
     if photo:
         portrait = api.fit(photo, progress=progress)

@@ -13,6 +13,7 @@ from .progress import Progress
 Source = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CLIP_OR_AVATAR")]
 Output = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="PATH")]
 Quiet = Annotated[bool, tyro.conf.arg(aliases=["-q"])]
+Head = Annotated[str | None, tyro.conf.arg(metavar="HEAD")]
 
 _SMALLEST, _LARGEST = 64, 1024  # px
 
@@ -24,6 +25,7 @@ def consistency(
     avatar: Path | None = None,
     size: int = 256,
     floor: bool = False,
+    head: Head = None,
     quiet: Quiet = False,
 ) -> None:
     """Measure how far frames contradict each other, over views and over time.
@@ -42,10 +44,12 @@ def consistency(
         avatar: An avatar of the person in the clip, for the mesh.
         size: Pixels on a side of an avatar's frames.
         floor: Measure an exactly rendered, made-up person too: what measuring on pixels costs by itself.
+        head: The FLAME that a folder of GaussianAvatars was made on, flame:FILE; other avatars carry their head.
         quiet: Print nothing but warnings and errors.
     """
     from . import files
     from .avatar import Avatar
+    from .avatar_io.neighbours import is_neighbour
     from .evaluate.consistency_report import markdown, write_report
     from .evaluate.consistency_run import measure_avatar, measure_clip, measure_floor
     from .priors.clip_files import read_clips
@@ -54,17 +58,17 @@ def consistency(
     if not _SMALLEST <= size <= _LARGEST:
         raise InputError(f"Frames of {size} px cannot be measured; choose {_SMALLEST} to {_LARGEST}.")
     files.check_output_directory(output)
-    if source.suffix.lower() == ".glb":
-        results = measure_avatar(Avatar.load(source), size, progress)
+    if source.suffix.lower() == ".glb" or is_neighbour(source):
+        results = measure_avatar(Avatar.load(source, head), size, progress)
     else:
         clips = read_clips(source.expanduser())
         if avatar is None:
             raise InputError("A clip is measured on the mesh of its person: give --avatar AVATAR of the same photo.")
-        head = Avatar.load(avatar).head
+        person = Avatar.load(avatar, head).head
         results = []
         with progress.stage("measuring", len(clips)) as stage:
             for clip in clips:
-                results.append(measure_clip(clip.name, head, clip.drive, clip.video))
+                results.append(measure_clip(clip.name, person, clip.drive, clip.video))
                 stage.advance(1)
     if floor:
         results.append(measure_floor(size))

@@ -23,6 +23,7 @@ AvatarFile = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="AVATAR
 Output = Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="PATH")]
 Weights = Annotated[tuple[str, ...], tyro.conf.arg(aliases=["-e"], metavar="NAME=WEIGHT")]
 Quiet = Annotated[bool, tyro.conf.arg(aliases=["-q"])]
+Head = Annotated[str | None, tyro.conf.arg(metavar="HEAD")]
 
 _STILL_FPS = 25.0  # of the one frame of a format that always holds a motion
 
@@ -37,6 +38,7 @@ class Request:
     expression: NDArray[np.float32] | None  # (52,) ARKit weights
     motion: Motion | None
     progress: Progress
+    head: str | None = None  # that the avatar was made on, where it does not carry it
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def _write_html(request: Request) -> None:
     from .avatar_io import glb_content
     from .viewer import standalone_page
 
-    page = standalone_page(glb_content(request.path), request.path.name)
+    page = standalone_page(glb_content(request.path, request.head), request.path.name)
     with files.atomic_write(request.output) as temporary:
         temporary.write_bytes(page)
 
@@ -130,6 +132,7 @@ def export(
     motion: str | None = None,
     fps: float | None = None,
     seconds: float | None = None,
+    head: Head = None,
     quiet: Quiet = False,
 ) -> None:
     """Write an avatar in another format.
@@ -150,6 +153,8 @@ def export(
         motion: What animate takes: the name of a built-in motion, a recording, or a video of a face.
         fps: Frames a second, if not those of the motion.
         seconds: Only the first seconds of the motion.
+        head: The FLAME that a folder of GaussianAvatars was made on, flame:FILE; other avatars carry their
+            head. It also says what the expressions of a FLAME motion mean.
         quiet: Print nothing but warnings and errors.
     """
     chosen = FORMATS[to]
@@ -157,7 +162,7 @@ def export(
     target = output if output is not None else Path(f"{avatar.stem}{chosen.ending}")
     _check_target(to, chosen, avatar, target)
     _check_moment(to, chosen, expression, motion, fps, seconds)
-    request = _request(avatar, target, expression, motion, fps, seconds, progress)
+    request = _request(avatar, target, expression, motion, fps, seconds, head, progress)
     chosen.write(request)
     for line in _report(target):
         progress.say(line)
@@ -203,24 +208,29 @@ def _request(
     motion: str | None,
     fps: float | None,
     seconds: float | None,
+    head: str | None,
     progress: Progress,
 ) -> Request:
     from .avatar import expression_weights
     from .avatar_io import load_any
 
     weights = expression_weights(parse_weights(expression)).numpy() if expression else None
-    moves = None if motion is None else _read_motion(motion, fps, seconds, progress)
-    return Request(path, load_any(path), output, weights, moves, progress)
+    moves, language = (None, False) if motion is None else _read_motion(motion, fps, seconds, head, progress)
+    own = None if language and not path.expanduser().is_dir() else head
+    return Request(path, load_any(path, own), output, weights, moves, progress, own)
 
 
-def _read_motion(name: str, fps: float | None, seconds: float | None, progress: Progress) -> Motion:
+def _read_motion(
+    name: str, fps: float | None, seconds: float | None, head: str | None, progress: Progress
+) -> tuple[Motion, bool]:
+    """The motion, and whether it is FLAME's, so that the head says what it means."""
     from .motion import read_motion
 
-    source = read_motion(name, progress=progress)
+    source = read_motion(name, flame_head=head, progress=progress)
     for warning in source.warnings:
         progress.warn(warning)
     motion = source.motion if seconds is None else source.motion.trimmed(0, seconds)
-    return motion if fps is None else motion.resampled(fps)
+    return motion if fps is None else motion.resampled(fps), source.kind == "flame"
 
 
 def _one_frame(expression: NDArray[np.float32] | None) -> Motion:

@@ -14,6 +14,7 @@ Video = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO")]
 Output = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="PATH")]
 Extra = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
 Quiet = Annotated[bool, tyro.conf.arg(aliases=["-q"])]
+Head = Annotated[str | None, tyro.conf.arg(metavar="HEAD")]
 
 
 def reenact(
@@ -26,6 +27,7 @@ def reenact(
     avatar: Extra = None,
     fit: Extra = None,
     seed: int = 0,
+    head: Head = None,
     quiet: Quiet = False,
 ) -> None:
     """Compare an avatar with a real video: one frame makes it, the video moves it, the other frames judge it.
@@ -47,6 +49,7 @@ def reenact(
         avatar: An avatar of that frame, from an earlier run.
         fit: The folder fit of an earlier run with that frame.
         seed: Of the avatar.
+        head: The head model of the avatar; see zero1toa create.
         quiet: Print nothing but warnings and errors.
     """
     from . import files
@@ -58,7 +61,7 @@ def reenact(
     if every < 1:
         raise InputError(f"Every k-th frame is compared, and k is at least 1, not {every}.")
     files.check_output_directory(output)
-    config = ReenactConfig(preset=preset, every=every, frame=frame, avatar=avatar, fit=fit, seed=seed)
+    config = ReenactConfig(preset=preset, every=every, frame=frame, avatar=avatar, fit=fit, seed=seed, head=head)
     with files.output_directory(output) as folder:
         result = run(video, folder, config, progress)
     for warning in result.tracking.warnings:

@@ -15,6 +15,7 @@ import tyro
 from .progress import Progress
 
 AvatarFile = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="AVATAR")]
+Head = Annotated[str | None, tyro.conf.arg(metavar="HEAD")]
 
 
 def view(
@@ -24,6 +25,7 @@ def view(
     host: str = "127.0.0.1",
     browser: bool = True,
     tracker: Path | None = None,
+    head: Head = None,
 ) -> None:
     """Look at an avatar in the browser: turn it, move its face, play motions, drive it by webcam.
 
@@ -38,12 +40,13 @@ def view(
         browser: Open the page where there is a display.
         tracker: Folder with MediaPipe's face tracker, for the webcam: vision_bundle.mjs and wasm/ of the npm package
             @mediapipe/tasks-vision, and face_landmarker.task.
+        head: The FLAME that a folder of GaussianAvatars was made on, flame:FILE; other avatars carry their head.
     """
     from .avatar_io import glb_content
     from .viewer import ViewerServer
 
     progress = Progress(quiet=False)
-    content = glb_content(avatar)  # refuses what is no avatar, with a sentence
+    content = glb_content(avatar, head)  # refuses what is no avatar, with a sentence
     server = ViewerServer(content, avatar.name, host=host, port=port, tracker=tracker)
     progress.say(f"{avatar.name} is at {server.url}")
     if not server.is_private:

@@ -57,18 +57,22 @@ _PRIORS = (
     Row("Priors", "external", "ready", "runs a command of yours on each clip: create --prior external --prior-command"),
 )
 
-_FLAME = Row(
-    "Head models",
-    "flame:FILE",
-    "ready",
-    "reads your own FLAME 2020, 2023 or 2023 Open file, which flame.is.tue.mpg.de gives after registration; FLAME has a"
-    " licence of its own",
+_OTHER_HEADS = (
+    Row(
+        "Head models",
+        "flame:FILE",
+        "ready",
+        "reads your own FLAME 2020, 2023 or 2023 Open file, which flame.is.tue.mpg.de gives after registration; FLAME"
+        " has a licence of its own",
+    ),
+    Row("Head models", "ict:FOLDER", "ready", "reads your ICT-FaceKit (github.com/ICT-VGL/ICT-FaceKit, MIT)"),
+    Row("Head models", "gnm:FILE", "ready", "reads your own gnm_head.npz (github.com/google/gnm, Apache-2.0)"),
 )
 
 
 def report() -> list[Row]:
     """Everything `zero1toa doctor` shows, in its order. Nothing is downloaded or changed; torch is imported."""
-    return [*_versions(), *_machine(), *_extras(), *_PRIORS, *_diffusion_priors(), _default_head(), _FLAME]
+    return [*_versions(), *_machine(), *_extras(), *_PRIORS, *_diffusion_priors(), _default_head(), *_OTHER_HEADS]
 
 
 def is_healthy(rows: list[Row]) -> bool:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.spatial import cKDTree
 
-from flame_fixtures import flame_file, synthetic, true_embedding
+from flame_fixtures import flame_embedding, flame_file, synthetic
 from zero1toa.errors import AssetError, InputError
 from zero1toa.heads import JOINTS, HeadModel, arkit, load_head, other
 from zero1toa.heads.flame.file import read_flame
@@ -157,7 +157,7 @@ def test_landmarks_are_found_once_and_kept(monkeypatch, tmp_path):
         monkeypatch.setattr(other, "_FIRST", 2)
         other.landmarks_of(bare, lambda picture: None)
     asked = []
-    monkeypatch.setattr(other, "embed_landmarks", lambda *_, **__: asked.append(1) or true_embedding())
+    monkeypatch.setattr(other, "embed_landmarks", lambda *_, **__: asked.append(1) or flame_embedding())
     found = other.landmarks_of(bare, lambda picture: None)
     kept = other.landmarks_of(bare, None)
     assert len(asked) == 2  # on the bare head and on the dressed one
@@ -169,7 +169,7 @@ def test_landmarks_are_found_once_and_kept(monkeypatch, tmp_path):
 def test_a_cache_that_cannot_be_written_to_is_no_error(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("ZERO1TOA_CACHE", str(tmp_path / "file" / "cache"))
-    save_embedding(1, true_embedding())
+    save_embedding(1, flame_embedding())
     assert load_embedding(1, 10_000) is None
 
 

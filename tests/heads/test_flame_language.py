@@ -9,8 +9,9 @@ from scipy.spatial.transform import Rotation
 from flame_fixtures import flame_file
 from zero1toa.heads import arkit, load_head
 from zero1toa.heads.flame.file import read_flame
-from zero1toa.heads.flame.language import FlameExpression, FlameLanguage, neck_and_head
+from zero1toa.heads.flame.language import FlameExpression, FlameLanguage
 from zero1toa.heads.sampling import sample_expressions
+from zero1toa.motion.flame import head_after_neck
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def test_fewer_components_are_enough(language, weights):
 def test_the_roots_turn_goes_into_the_head():
     rng = np.random.default_rng(1)
     root, neck = rng.normal(size=(2, 5, 3)) * 0.4
-    ours_neck, ours_head = neck_and_head(root, neck)
+    ours_neck, ours_head = neck, head_after_neck(root, neck)
     turned = Rotation.from_rotvec(ours_neck) * Rotation.from_rotvec(ours_head)
     expected = Rotation.from_rotvec(root) * Rotation.from_rotvec(neck)
     np.testing.assert_allclose(turned.as_matrix(), expected.as_matrix(), atol=1e-12)

@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from flame_fixtures import flame_file
 from zero1toa.errors import InputError
-from zero1toa.heads import arkit
+from zero1toa.heads import arkit, load_head
+from zero1toa.heads.flame.file import read_flame
+from zero1toa.heads.flame.language import FlameLanguage
+from zero1toa.heads.sampling import sample_expressions
 from zero1toa.motion import read_motion
 from zero1toa.motion.flame import JAW_OPEN_RADIANS, JAW_SIDE_RADIANS
 from zero1toa.motion.gaze import gaze_angles
@@ -110,3 +114,45 @@ def test_bad_mappings(tmp_path, content):
     np.savez(tmp_path / "map.npz", **content)
     with pytest.raises(InputError, match=r"map\.npz"):
         read(tmp_path, sequence(), flame_mapping=tmp_path / "map.npz")
+
+
+@pytest.fixture(scope="module")
+def language():
+    return FlameLanguage(read_flame(flame_file()), load_head(f"flame:{flame_file()}"))
+
+
+def test_with_the_flame_it_is_of_expressions_come_back(tmp_path, language):
+    """ARKit weights, said in FLAME's parameters, written as a sequence, read with that FLAME."""
+    weights = sample_expressions(12, np.random.default_rng(3))
+    weights[:, arkit.INDEX["tongueOut"]] = 0
+    face = language.to_flame(weights)
+    arrays = sequence(12, expr=face.expression, jaw_pose=face.jaw, eyes_pose=face.eyes.reshape(-1, 6))
+    source = read(tmp_path, arrays, flame_head=f"flame:{flame_file()}")
+    assert not source.warnings
+    back = source.motion.weights.astype(np.float64)
+    assert abs(back - weights).mean() < 0.01
+    moved = language.error(np.zeros_like(weights), face).mean()
+    assert language.error(back, face).mean() < 0.1 * moved
+    left_out = read(tmp_path, arrays).motion.weights  # the jaw alone: what the head adds is most of the face
+    assert language.error(left_out.astype(np.float64), face).mean() > 0.5 * moved
+
+
+def test_eyelids_and_a_mapping_go_before_the_head(tmp_path, language):
+    face = language.to_flame(np.zeros((4, 52)))
+    arrays = sequence(expr=face.expression, eyelids=np.full((4, 2), 0.7))
+    head = f"flame:{flame_file()}"
+    blink = read(tmp_path, arrays, flame_head=head).motion.weights[:, arkit.INDEX["eyeBlinkLeft"]]
+    np.testing.assert_allclose(blink, 0.7, atol=1e-6)
+    matrix = np.zeros((1, 52))
+    matrix[0, arkit.INDEX["cheekPuff"]] = 0.5
+    np.savez(tmp_path / "map.npz", mapping=matrix)
+    ones = sequence(expr=np.ones((4, 100)))
+    mapped = read(tmp_path, ones, flame_mapping=tmp_path / "map.npz", flame_head=head).motion.weights
+    np.testing.assert_allclose(mapped[:, arkit.INDEX["cheekPuff"]], 0.5, atol=1e-6)
+
+
+def test_a_head_that_does_not_speak_flame_gets_a_sentence(tmp_path):
+    with pytest.raises(InputError, match="FLAME's language"):
+        read(tmp_path, sequence(), flame_head="default")
+    with pytest.raises(InputError, match="101 expression components"):
+        read(tmp_path, sequence(expr=np.zeros((4, 101))), flame_head=f"flame:{flame_file()}")

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from zero1toa.camera import Camera
 from zero1toa.errors import InputError
-from zero1toa.heads import JOINTS, arkit, load_head
+from zero1toa.heads import JOINTS, arkit
+from zero1toa.portrait.open_head import open_head
 
 from .data import AvatarData
 from .gltf_reader import DamagedFile
@@ -43,7 +44,7 @@ def read_gaussian_avatars(folder: Path, head: str) -> AvatarData:
         InputError: the files do not belong together.
         AssetError: the FLAME file cannot be used.
     """
-    model = load_head(head)
+    model = open_head(head)
     if not model.name.startswith("flame"):
         raise InputError(f"{folder} was made on FLAME; load it with head='flame:FILE'.")
     shape, offset = _person(folder / PARAMETERS)

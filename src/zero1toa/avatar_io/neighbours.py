@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from zero1toa.errors import InputError
+from zero1toa.heads.names import head_kind
 
 from .data import AvatarData
 from .glb import load_glb
@@ -22,10 +23,10 @@ def load_any(path: str | Path, head: str | None = None) -> AvatarData:
     Args:
         path: the file or folder.
         head: the head model that an avatar without one was made on, such as `flame:FILE`; by default the FLAME file
-            that `ZERO1TOA_FLAME` names.
+            that `ZERO1TOA_FLAME` names. An avatar that carries its own must have been made on it.
 
     Raises:
-        InputError: it is none of these, is broken, or needs a head model that was not given.
+        InputError: it is none of these, is broken, needs a head model that was not given, or carries another one.
         AssetError: the head model's file is missing or broken.
     """
     place = Path(path).expanduser()
@@ -35,7 +36,7 @@ def load_any(path: str | Path, head: str | None = None) -> AvatarData:
         if place.is_file() and _begins(place, b"PK"):
             from .lam import read_lam
 
-            return read_lam(place)
+            return _made_on(read_lam(place), head, path)
     except DamagedFile as error:
         raise InputError(f"Cannot read {path}: {error}.") from error
     except OSError as error:
@@ -45,7 +46,22 @@ def load_any(path: str | Path, head: str | None = None) -> AvatarData:
             f"Cannot read {path}: a PLY alone does not say how its splats move; give the folder of GaussianAvatars "
             "with flame_param.npz, or an avatar file (.glb)."
         )
-    return load_glb(path)
+    return _made_on(load_glb(path), head, path)
+
+
+def _made_on(data: AvatarData, head: str | None, path: str | Path) -> AvatarData:
+    """The avatar, if a head that was asked for is its own."""
+    if head is None:
+        return data
+    if data.head_model.partition(" ")[0] != head_kind(head):  # such as "flame (2023)"
+        raise InputError(f"{path} carries its own head ('{data.head_model}'), which is not '{head}'; leave --head out.")
+    return data
+
+
+def is_neighbour(path: str | Path) -> bool:
+    """Whether a path looks like an avatar of another maker: a folder with splats, or a zip."""
+    place = Path(path).expanduser()
+    return (place / "point_cloud.ply").is_file() or (place.is_file() and place.suffix.lower() == ".zip")
 
 
 def glb_content(path: str | Path, head: str | None = None) -> bytes:
@@ -70,9 +86,11 @@ def _folder(place: Path, head: str | None) -> AvatarData:
     name = head or (f"flame:{model}" if model else None)
     if name is None:
         raise InputError(
-            f"{place} was made on FLAME, which it does not carry: set {FLAME_VARIABLE} to your FLAME file, or load it "
-            "with head='flame:FILE'."
+            f"{place} was made on FLAME, which it does not carry: say --head flame:FILE, or set {FLAME_VARIABLE} to "
+            "your FLAME file."
         )
+    if head_kind(name) != "flame":
+        raise InputError(f"{place} was made on FLAME and not on '{name}': say --head flame:FILE.")
     return read_gaussian_avatars(place, name)
 
 

@@ -29,6 +29,7 @@ class Options:
     random_weights: bool = False
     guidance: str = "symgen"
     force: bool = False
+    head: str | None = None  # by default the default head, or that of the fit
 
     preview: bool = True
     motions: tuple[str, ...] = ()
@@ -86,6 +87,7 @@ _ROW_TYPES: dict[str, Callable[[str], Any]] = {
     "iterations": int,
     "seed": int,
     "guidance": str,
+    "head": str,
     "force": _yes_or_no,
 }
 """Columns of a list of portraits."""
@@ -143,7 +145,8 @@ def photo_hash(photo: str) -> str:
 
 def avatar_key(photo: str, options: Options) -> str:
     """Of all that decides an avatar: the photo's hash, every number of the training, the version."""
-    return _sha(photo, repr(options.config()), options.force, __version__)
+    head = [] if options.head is None else [options.head]
+    return _sha(photo, repr(options.config()), options.force, *head, __version__)
 
 
 def extras_key(key: str, options: Options) -> str:

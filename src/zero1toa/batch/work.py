@@ -135,7 +135,9 @@ def _make_avatar(job: Job, row: Row, report: Report) -> None:
     config = job.options.config()
     _keep(job, {**row, "state": "running"})
     with _timed(row, "fit"):
-        portrait = api.fit(job.photo, force=job.options.force, progress=_Reporting(report, "fit"))
+        portrait = api.fit(
+            job.photo, head=job.options.head, force=job.options.force, progress=_Reporting(report, "fit")
+        )
     row["warnings"] = list(portrait.warnings)
     work = job.folder / _WORK
     with _timed(row, "create"):

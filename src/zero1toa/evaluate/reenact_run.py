@@ -43,6 +43,8 @@ class ReenactConfig:
     """A folder with the fit of that frame."""
     seed: int = 0
     """Of the avatar."""
+    head: str | None = None
+    """The head model of the avatar: by default the default head, or that of the fit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +76,7 @@ def reenact(video: Path, folder: Path, config: ReenactConfig, progress: Progress
         raise InputError(f"There is no preset '{config.preset}'; choose one of {', '.join(PRESETS)}.")
     frames = FrameSource(video)
     tracking = track_video(video, progress=progress)
-    source = make_source(frames, tracking, config.frame, config.fit, progress)
+    source = make_source(frames, tracking, config.frame, config.fit, progress, head=config.head)
     avatar = _avatar(source, config, progress)
     lpips = load_lpips()
     torso = follow_torso(frames, source, len(tracking), progress)

@@ -59,7 +59,7 @@ def choose_frame(tracking: Tracking) -> int:
 
 def make_source(
     video: FrameSource, tracking: Tracking, frame: int | None = None, fit: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress | None = None, *, head: str | None = None,
 ) -> Source:  # fmt: skip
     """Fits a head to one frame alone, as `zero1toa fit` does to a photo.
 
@@ -69,6 +69,7 @@ def make_source(
         frame: which; by default the best.
         fit: a folder with the fit of that frame, of an earlier run.
         progress: where to show how far it is; by default nowhere.
+        head: the head model; by default the tracking's, or that of the fit.
 
     Raises:
         InputError: there is no such frame, its face cannot be used, or the fit is another frame's.
@@ -82,11 +83,13 @@ def make_source(
     matrix = crop_portrait(photo, landmarks).matrix
     if fit is not None:
         portrait = Portrait.load(fit)
+        if head is not None and head != portrait.head:
+            raise InputError(f"{fit} was fitted with the head '{portrait.head}'; leave it or --head out.")
     else:
         with tempfile.TemporaryDirectory(prefix="zero1toa-") as folder:
             path = Path(folder) / f"frame-{number:05d}.png"
             write_png(path, image.astype(np.float32) / 255)
-            portrait = fit_portrait(path, tracking.head, progress=progress)
+            portrait = fit_portrait(path, head or tracking.head, progress=progress)
     if np.abs(apply_matrix(matrix, landmarks) - portrait.landmarks)[:, :2].max() > _SAME_FIT:
         raise InputError(f"{fit} is not a fit of frame {number} of this video; leave it out, or name its --frame.")
     return Source(number, portrait, matrix)

@@ -34,7 +34,7 @@ def load_head(name: str = "default", detector: Detector | None = None) -> HeadMo
     """A head model by name, read once per process.
 
     Args:
-        name: "default", or "flame:FILE" with the user's own file.
+        name: "default", or "flame:FILE", "ict:FOLDER" or "gnm:FILE" with the user's own files.
         detector: finds the landmarks in pictures of a head that was never used on this machine before. The default head
             needs none.
 

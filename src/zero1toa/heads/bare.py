@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -23,6 +24,9 @@ IRIS_RADIUS, PUPIL_RADIUS = 0.0059, 0.0018
 
 SKIN, EYE_LEFT, EYE_RIGHT = range(3)
 PARTS = ("skin", "eyeLeft", "eyeRight")
+"""What every head brings; names of the default head's other parts may follow."""
+
+_JOINT_OF_PART = np.array([JOINTS.index(name) for name in ("head", "eyeLeft", "eyeRight", "head")])
 
 
 @dataclass(frozen=True)
@@ -32,19 +36,22 @@ class BareHead:
     name: str
     template: Array  # (V, 3)
     faces: NDArray[np.int32]  # (T, 3)
-    vertex_part: NDArray[np.int8]  # (V,) index into PARTS
+    vertex_part: NDArray[np.int8]  # (V,) index into part_names
     identity_basis: Array  # (I, V, 3) metres per standard deviation
     joints: Array  # (6, 3) order JOINTS
     joint_identity_basis: Array  # (I, 6, 3)
-    skin_weights: Array  # (V, 6)
+    skin_weights: Array | None  # (V, 6); None for a head without: ours are carried over
     open_mouth: Array  # (V, 3) what opens the mouth by about a centimetre or two
     pose_correctives: PoseCorrectives | None
     fingerprint: int
+    part_names: tuple[str, ...] = PARTS  # begins with PARTS
+    movements: Mapping[str, Array] = field(default_factory=dict)  # ARKit movements of its own, (V, 3) at weight 1
 
     @cached_property
     def face_part(self) -> NDArray[np.int8]:
-        """(T,) the part of each triangle."""
-        return self.vertex_part[self.faces[:, 0]]
+        """(T,) the part of each triangle; one between skin and another part belongs to that."""
+        part: NDArray[np.int8] = self.vertex_part[self.faces].max(1)
+        return part
 
     @cached_property
     def eyeballs(self) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
@@ -68,18 +75,23 @@ class BareHead:
 
     def mirror(self) -> NDArray[np.int32]:
         """(V,) the vertex nearest to the mirrored place, of the mirrored part."""
-        return mirrored_vertices(self.template, self.vertex_part, np.array([SKIN, EYE_RIGHT, EYE_LEFT]))
+        other = [self.part_names.index(arkit.mirrored(name)) for name in self.part_names]
+        return mirrored_vertices(self.template, self.vertex_part, np.array(other))
 
     def as_linear(self) -> LinearHead:
         """A head that can be shown to a landmark detector; of the 52 movements it has only an open jaw."""
         count = len(self.template)
+        weights = self.skin_weights
+        if weights is None:
+            weights = np.zeros((count, len(JOINTS)))
+            weights[np.arange(count), _JOINT_OF_PART[np.minimum(self.vertex_part, len(_JOINT_OF_PART) - 1)]] = 1
         deltas = torch.zeros(len(arkit.NAMES), count, 3)
         deltas[arkit.INDEX["jawOpen"]] = _float(self.open_mouth) / 0.4  # the embedding opens it to weight 0.4
         topology = HeadTopology(
             faces=self.faces,
             uvs=np.zeros((1, 2), np.float32),
             uv_faces=np.zeros_like(self.faces),
-            part_names=PARTS,
+            part_names=self.part_names,
             vertex_part=self.vertex_part,
             face_part=self.face_part,
             regions=self.iris_regions(),
@@ -96,7 +108,7 @@ class BareHead:
             expression_deltas=deltas,
             joint_template=_float(self.joints),
             joint_identity_basis=_float(self.joint_identity_basis),
-            skin_weights=_float(self.skin_weights),
+            skin_weights=_float(weights),
         )
 
 

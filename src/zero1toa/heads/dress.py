@@ -1,4 +1,7 @@
-"""Another head, dressed: our 52 movements carried over, our mouth, teeth and lashes put in, regions, texture places."""
+"""Another head, dressed: our 52 movements carried over, our mouth, teeth and lashes put in, regions, texture places.
+
+What the head has of its own (movements, mouth, teeth) stays; ours fills the gaps.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from scipy.spatial import cKDTree
 
 from . import arkit, atlas
 from .bare import EYE_LEFT, EYE_RIGHT, PARTS, SKIN, BareHead, mirrored_vertices
+from .counterpart import Counterpart, counterpart
 from .embedding import LandmarkEmbedding
 from .lids import LID_PAIRS, close_lids, lid_corrective, push_outside
 from .mesh_render import vertex_normals
@@ -51,11 +55,17 @@ def dress(bare: BareHead, embedding: LandmarkEmbedding, own: LinearHead) -> Line
     carried = _carry(bare, embedding, own)
     skin = np.flatnonzero(bare.vertex_part == SKIN)
     deltas = _skin_deltas(bare, embedding, own, carried, skin)
-    corrective = _blinks(bare, deltas, skin)
     full = np.zeros((len(arkit.NAMES), len(bare.template), 3))
     full[:, skin] = deltas
-    parts = _own_parts(bare, own, carried, full, skin)
-    topology = _topology(bare, embedding, own, carried, parts, skin)
+    theirs = counterpart(bare, own, carried.place)
+    stretched = np.einsum("vab,kvb->kva", carried.stretch, own.expression_deltas.double().numpy())
+    full[:, theirs.rows] = theirs.of(stretched)
+    for name, movement in bare.movements.items():
+        full[arkit.INDEX[name]] = movement
+    corrective = _blinks(bare, full[:, skin], skin)
+    weights = bare.skin_weights if bare.skin_weights is not None else _weights(bare, own, carried, theirs, skin)
+    parts = _own_parts(bare, own, carried, full, skin, jaw=bool(weights[:, JOINTS.index("jaw")].any()))
+    topology = _topology(bare, embedding, own, carried, parts, theirs, skin)
     correctives = None
     if bare.pose_correctives is not None:
         basis = bare.pose_correctives.basis
@@ -69,7 +79,7 @@ def dress(bare: BareHead, embedding: LandmarkEmbedding, own: LinearHead) -> Line
         expression_deltas=_float(np.concatenate([full, parts.deltas], 1)),
         joint_template=_float(bare.joints),
         joint_identity_basis=_float(bare.joint_identity_basis),
-        skin_weights=_float(np.concatenate([bare.skin_weights, parts.weights])),
+        skin_weights=_float(np.concatenate([weights, parts.weights])),
         corrective=corrective,
         pose_correctives=correctives,
     )
@@ -151,6 +161,26 @@ def _blinks(bare: BareHead, deltas: Array, skin: NDArray[np.int64]) -> IdentityC
     )
 
 
+def _weights(bare: BareHead, own: LinearHead, carried: _Carried, theirs: Counterpart, skin: NDArray[np.int64]) -> Array:
+    """(V, 6) our skinning weights on a head that brings none; each eyeball follows its joint."""
+    ours = own.skin_weights.double().numpy()
+    weights = np.zeros((len(bare.template), len(JOINTS)))
+    weights[skin] = np.einsum("sc,scj->sj", carried.weights, ours[own.topology.faces[carried.face]])
+    weights[theirs.rows] = _inside(theirs.of(ours), jaw=True)
+    for eye in (EYE_LEFT, EYE_RIGHT):
+        weights[bare.vertex_part == eye, JOINTS.index(PARTS[eye])] = 1
+    return weights
+
+
+def _inside(weights: Array, *, jaw: bool) -> Array:
+    """Skinning weights (N, 6) of what is inside the head: it follows head and jaw, or the head alone."""
+    root, neck, head, jaws = (weights[:, JOINTS.index(name)] for name in ("root", "neck", "head", "jaw"))
+    out = np.zeros_like(weights)
+    out[:, JOINTS.index("head")] = root + neck + head + (0 if jaw else jaws)
+    out[:, JOINTS.index("jaw")] = jaws if jaw else 0
+    return out
+
+
 class _OwnParts(NamedTuple):
     rows: NDArray[np.int64]  # (P,) vertices of our head
     faces: NDArray[np.int32]  # (F, 3) indices of the dressed head
@@ -161,10 +191,15 @@ class _OwnParts(NamedTuple):
     weights: Array  # (P, 6)
 
 
-def _own_parts(bare: BareHead, own: LinearHead, carried: _Carried, deltas: Array, skin: NDArray[np.int64]) -> _OwnParts:
-    """Our mouth, tongue, teeth, gums and lashes where the other head needs them."""
+def _own_parts(
+    bare: BareHead, own: LinearHead, carried: _Carried, deltas: Array, skin: NDArray[np.int64], *, jaw: bool
+) -> _OwnParts:
+    """Of our mouth, tongue, teeth, gums and lashes what the other head lacks, where it needs them.
+
+    They follow its jaw joint only if its skin does (`jaw`).
+    """
     topology = own.topology
-    face_rows = np.flatnonzero(topology.part_faces(*_OWN_PARTS))
+    face_rows = np.flatnonzero(topology.part_faces(*(n for n in _OWN_PARTS if n not in bare.part_names)))
     rows = np.unique(topology.faces[face_rows])  # the mouth's rim is the lips' edge, which is skin: it is doubled
     number = np.full(topology.num_vertices, -1, np.int32)
     number[rows] = len(bare.template) + np.arange(len(rows))
@@ -181,18 +216,16 @@ def _own_parts(bare: BareHead, own: LinearHead, carried: _Carried, deltas: Array
     carriers = skin[near[lashes, :_LASH_BY]]
     moves[:, lashes] = np.einsum("ph,kphc->kpc", close, deltas[:, carriers])
     identity[:, lashes] = np.einsum("ph,iphc->ipc", close, bare.identity_basis[:, carriers])
-    weights = own.skin_weights.double().numpy()[rows]
-    root, neck, head, jaw = (weights[:, JOINTS.index(name)] for name in ("root", "neck", "head", "jaw"))
-    weights = np.zeros_like(weights)
-    weights[:, JOINTS.index("head")], weights[:, JOINTS.index("jaw")] = root + neck + head, jaw
+    weights = _inside(own.skin_weights.double().numpy()[rows], jaw=jaw)
     return _OwnParts(rows, number[topology.faces[face_rows]], face_rows, place, identity, moves, weights)
 
 
 def _topology(
-    bare: BareHead, embedding: LandmarkEmbedding, own: LinearHead, carried: _Carried, parts: _OwnParts, skin: NDArray
-) -> HeadTopology:
+    bare: BareHead, embedding: LandmarkEmbedding, own: LinearHead, carried: _Carried, parts: _OwnParts,
+    theirs: Counterpart, skin: NDArray[np.int64],
+) -> HeadTopology:  # fmt: skip
     ours = own.topology
-    names = (*PARTS, *_OWN_PARTS)
+    names = (*bare.part_names, *(n for n in _OWN_PARTS if n not in bare.part_names))
     part_of = np.array([names.index(n) if n in names else -1 for n in ours.part_names])
     faces = np.concatenate([bare.faces, parts.faces]).astype(np.int32)
     face_part = np.concatenate([bare.face_part, part_of[ours.face_part[parts.face_rows]]]).astype(np.int8)
@@ -204,6 +237,7 @@ def _topology(
     count = len(bare.template)
     for name, region in ours.regions.items():
         regions[name][skin] = (carried.weights * region[corners]).sum(1)
+        regions[name][theirs.rows] = theirs.of(region[:, None].astype(np.float64))[:, 0]
         regions[name][count:] = region[parts.rows]
     rim = np.flatnonzero(ours.vertex_part[parts.rows] == ours.part_index("skin"))
     regions["innerMouth"][count + rim] = 1

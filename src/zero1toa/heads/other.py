@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zero1toa.errors import AssetError, InputError
+from zero1toa.errors import AssetError
 
 from .bare import BareHead
 from .default import load_default
@@ -16,6 +16,7 @@ from .dress import dress
 from .embedding import Detector, LandmarkEmbedding, embed_landmarks
 from .landmark_cache import load_embedding, save_embedding
 from .model import LinearHead
+from .names import head_file
 
 _FIRST, _SECOND = 30, 60  # pictures in which the landmarks are sought: on the bare head, and on the dressed one
 _ABOVE_EYES = 0.008  # metres over the eyes' centres, on our head, from which on a bare head's landmarks are unsure:
@@ -30,24 +31,24 @@ def _flame(path: Path) -> BareHead:
     return bare_flame(read_flame(path))
 
 
-READERS: dict[str, Callable[[Path], BareHead]] = {"flame": _flame}
-"""By the word before the colon: what reads the file after it."""
+def _ict(path: Path) -> BareHead:
+    from .ict.file import read_ict
+    from .ict.head import bare_ict
+
+    return bare_ict(read_ict(path), load_default())
+
+
+def _gnm(path: Path) -> BareHead:
+    from .gnm.file import read_gnm
+    from .gnm.head import bare_gnm
+
+    return bare_gnm(read_gnm(path), load_default())
+
+
+READERS: dict[str, Callable[[Path], BareHead]] = {"flame": _flame, "ict": _ict, "gnm": _gnm}
+"""By the word before the colon (`names.KINDS`): what reads the file after it."""
 
 _loaded: dict[str, LinearHead] = {}
-
-
-def head_file(name: str) -> tuple[str, Path]:
-    """The kind and the file of a head such as `flame:FILE`.
-
-    Raises:
-        InputError: it is neither "default" nor of a known kind.
-    """
-    kind, colon, path = name.partition(":")
-    if kind not in READERS or not colon or not path:
-        raise InputError(
-            f"There is no head model '{name}'; use 'default' or {' or '.join(f'{k}:FILE' for k in READERS)}."
-        )
-    return kind, Path(path).expanduser()
 
 
 def load_other(name: str, detector: Detector | None) -> LinearHead:

@@ -8,8 +8,9 @@ What has a meaning by itself is mapped exactly, from FLAME's axes, which are our
 * `eyes_pose`: the eyeLook weights, and rotations for what is beyond their reach;
 * `eyelids`, where a tracker has written them: eyeBlink, left and right.
 
-The components of `expr` are directions in FLAME's own basis, which is not ours to ship, so without a mapping they say
-nothing and are left out. A mapping is an npz or npy file with a matrix (E, 52) from the first E components to ARKit
+The components of `expr` are directions in FLAME's own basis, which is not ours to ship, so without FLAME or a mapping
+they say nothing and are left out. With the user's FLAME they and the jaw become ARKit weights together, by
+`heads.flame.language`. A mapping is an npz or npy file with a matrix (E, 52) from the first E components to ARKit
 weights, under the name `mapping` in an npz, there optionally with `bias` (52,).
 """
 
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 
 from zero1toa.errors import InputError
 from zero1toa.heads import arkit
+from zero1toa.heads.names import head_kind
 
 from .gaze import write_gaze_angles
 from .motion import LONGEST_SECONDS, Motion, check_fps, too_long
@@ -54,7 +56,11 @@ def is_flame(arrays: Mapping[str, NDArray[Any]]) -> bool:
 
 
 def read_flame(
-    arrays: Mapping[str, NDArray[Any]], shown: str, fps: float | None = None, mapping: str | Path | None = None
+    arrays: Mapping[str, NDArray[Any]],
+    shown: str,
+    fps: float | None = None,
+    mapping: str | Path | None = None,
+    head: str | None = None,
 ) -> FlameMotion:
     """A motion from FLAME's parameters over time.
 
@@ -64,8 +70,10 @@ def read_flame(
         shown: how errors call the file.
         fps: frame rate; by default what `fps` in the file says, else 25.
         mapping: a file with a mapping of `expr`; see the module.
+        head: the FLAME that the parameters are of, such as `flame:FILE`; a mapping goes before it.
 
     Raises:
+        AssetError: the head's file cannot be used.
         InputError: an array is missing, has the wrong shape or holds something that is no number.
     """
     missing = [name for name in _NEEDED if name not in arrays]
@@ -84,14 +92,17 @@ def read_flame(
     warnings = []
     if mapping is not None:
         weights = _mapped(expression, Path(mapping), shown)
+        _write_jaw(weights, jaw)
+    elif head is not None:
+        weights = _translated(expression, jaw, eyes, head, shown)
     else:
         weights = np.zeros((frames, len(arkit.NAMES)))
         if expression.any():
             warnings.append(
                 f"The {expression.shape[1]} expression components of {shown} were left out: they have no meaning "
-                "without a mapping (--flame-mapping)."
+                "without your FLAME (--head flame:FILE) or a mapping (--flame-mapping)."
             )
-    _write_jaw(weights, jaw)
+        _write_jaw(weights, jaw)
     if "eyelids" in arrays:
         lids = _array(arrays, "eyelids", (frames, 2), shown)
         for side, name in enumerate(("eyeBlinkLeft", "eyeBlinkRight")):
@@ -99,17 +110,37 @@ def read_flame(
     turns = eyes.reshape(frames, 2, 3).copy()
     turns[..., :2] = write_gaze_angles(weights, turns[..., :2])
     return FlameMotion(
-        Motion.of(rate, weights, _head(root, neck), neck, turns if turns.any() else None), tuple(warnings)
+        Motion.of(rate, weights, head_after_neck(root, neck), neck, turns if turns.any() else None), tuple(warnings)
     )
 
 
-def _head(root: NDArray[np.float64], neck: NDArray[np.float64]) -> NDArray[np.float64]:
+def head_after_neck(root: NDArray[np.float64], neck: NDArray[np.float64]) -> NDArray[np.float64]:
     """The head's rotation (F, 3) after the neck's that leaves the face turned as root and neck turn it."""
     from scipy.spatial.transform import Rotation
 
     necks = Rotation.from_rotvec(neck)
     head: NDArray[np.float64] = (necks.inv() * Rotation.from_rotvec(root) * necks).as_rotvec()
     return head
+
+
+def _translated(
+    expression: NDArray[np.float64], jaw: NDArray[np.float64], eyes: NDArray[np.float64], head: str, shown: str
+) -> NDArray[np.float64]:
+    """(F, 52) weights that say the same face on the user's FLAME."""
+    from zero1toa.heads.flame.file import NUM_EXPRESSION, read_flame
+    from zero1toa.heads.flame.language import FlameExpression, FlameLanguage
+    from zero1toa.heads.model import LinearHead
+    from zero1toa.heads.names import head_file
+    from zero1toa.portrait.open_head import open_head
+
+    if head_kind(head) != "flame":
+        raise InputError(f"{shown} is in FLAME's language, of which the head '{head}' knows nothing: say flame:FILE.")
+    if expression.shape[1] > NUM_EXPRESSION:
+        raise InputError(f"{shown} has {expression.shape[1]} expression components; FLAME has {NUM_EXPRESSION}.")
+    model = open_head(head)
+    assert isinstance(model, LinearHead)
+    language = FlameLanguage(read_flame(head_file(head)[1]), model)
+    return language.to_arkit(FlameExpression(expression, jaw, eyes.reshape(-1, 2, 3)))
 
 
 def _write_jaw(weights: NDArray[np.float64], jaw: NDArray[np.float64]) -> None:

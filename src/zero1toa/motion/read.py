@@ -71,6 +71,7 @@ def read_motion(
     seconds: float | None = None,
     seed: int = 0,
     flame_mapping: str | Path | None = None,
+    flame_head: str | None = None,
     track: Tracker | None = None,
     progress: Progress | None = None,
 ) -> MotionSource:
@@ -83,6 +84,7 @@ def read_motion(
         seconds: length of a built-in motion.
         seed: of a built-in motion.
         flame_mapping: what FLAME's expression components mean; see `flame`.
+        flame_head: the same, from the user's own FLAME, such as `flame:FILE`.
         track: finds the motion in a video; by default `zero1toa.tracking`.
         progress: where to show how far tracking is.
 
@@ -106,7 +108,7 @@ def read_motion(
     if not start.strip():
         raise InputError(f"{name} is empty.")
     if start.startswith(b"PK"):
-        return _from_npz(path, name, fps, flame_mapping)
+        return _from_npz(path, name, fps, flame_mapping, flame_head)
     if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
         return MotionSource(read_json(path, fps), "json", path)
     if is_live_link(path) or path.suffix.lower() == ".csv":
@@ -122,7 +124,7 @@ def open_to_read(path: Path, shown: str) -> Any:
         raise InputError(f"Cannot read {shown}: {(error.strerror or 'it cannot be opened').lower()}.") from error
 
 
-def _from_npz(path: Path, name: str, fps: float | None, mapping: str | Path | None) -> MotionSource:
+def _from_npz(path: Path, name: str, fps: float | None, mapping: str | Path | None, head: str | None) -> MotionSource:
     try:
         with np.load(path, allow_pickle=False) as file:
             names = set(file.files)
@@ -134,7 +136,7 @@ def _from_npz(path: Path, name: str, fps: float | None, mapping: str | Path | No
         motion = load_npz(path)
         return MotionSource(motion if fps is None else motion.frames(np.arange(len(motion)), fps), "npz", path)
     if is_flame(arrays):
-        read = read_flame(arrays, name, fps, mapping)
+        read = read_flame(arrays, name, fps, mapping, head)
         return MotionSource(read.motion, "flame", path, read.warnings)
     return MotionSource(read_npz_weights(arrays, name, fps), "npz", path)
 

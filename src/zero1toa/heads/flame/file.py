@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from zero1toa.errors import AssetError
 
-from .unpickle import fingerprint, read_pickle
+from ..fingerprint import fingerprint
+from .unpickle import read_pickle
 
 Array = NDArray[np.float64]
 

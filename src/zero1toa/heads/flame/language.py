@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
-from scipy.spatial.transform import Rotation
 
 from .. import arkit
 from ..model import LinearHead
@@ -123,13 +122,6 @@ class FlameLanguage:
             direction = unit[index].ravel()
             weights[:, index] = eyes.reshape(len(eyes), 6) @ direction / (direction @ direction)
         return weights.clip(0, 1)
-
-
-def neck_and_head(rotation: Array, neck: Array) -> tuple[Array, Array]:
-    """Our neck and head joint (F, 3) for FLAME's root and neck (F, 3): the shoulders stay, the face turns as there."""
-    necks = Rotation.from_rotvec(neck)
-    head: Array = (necks.inv() * Rotation.from_rotvec(rotation) * necks).as_rotvec()
-    return np.asarray(neck, np.float64), head
 
 
 def _face_vertices(head: LinearHead, count: int) -> NDArray[np.bool_]:

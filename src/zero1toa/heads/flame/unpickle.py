@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import pickle
 import struct
-import zlib
 from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn
 
@@ -276,14 +275,6 @@ def read_pickle(raw: bytes, shown: str) -> dict[str, Any]:
 def plain(value: Any) -> Any:
     """What an inert object stands for."""
     return value.value() if isinstance(value, (_Dtype, _Array, _Frombuffer, _Scalar, _Sparse, _Chumpy)) else value
-
-
-def fingerprint(arrays: dict[str, NDArray[Any]]) -> int:
-    """A number that tells one set of arrays from another."""
-    crc = 0
-    for name in sorted(arrays):
-        crc = zlib.crc32(np.ascontiguousarray(arrays[name]).tobytes(), crc)
-    return crc
 
 
 def _is_data(value: Any) -> bool:
