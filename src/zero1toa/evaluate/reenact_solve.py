@@ -16,11 +16,11 @@ from ..heads import JOINTS, arkit
 from ..portrait.solver import Array, LandmarkModel, Pinhole, landmark_weights
 
 _STEPS: Final = 6  # Gauss-Newton steps
-_LANDMARK_SIGMA: Final = 3.0  # px at 512, of the detector and of the shapes together
+_LANDMARK_SIGMA: Final = 4.0  # px at 512, of the detector and of the shapes together
 _ROBUST: Final = 4.0  # px at 512 at which a landmark counts half
 _WEIGHT_SIGMA: Final = 0.2  # ARKit weight, of the tracker; that of the gaze:
 _GAZE_SIGMA: Final = 0.15
-_NECK_SIGMA: Final = float(np.radians(0.5))  # from half of the head's turn; tuned on a talking man
+_NECK_SIGMA: Final = float(np.radians(0.3))  # from half of the head's turn; tuned on a talking man
 _HEAD_SIGMA: Final = float(np.radians(8.0))
 _TORSO_SEEN: Final = np.array([1e-4, 1e-4, 5e-5])  # metres: measured, and far firmer than what 478 like errors say
 _TORSO_UNSEEN: Final = np.array([0.05, 0.05, 0.05])
