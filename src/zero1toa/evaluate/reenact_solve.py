@@ -12,12 +12,13 @@ from typing import Final, NamedTuple
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ..heads import JOINTS, arkit
+from ..heads import JOINTS, arkit, facemesh
 from ..portrait.solver import Array, LandmarkModel, Pinhole, landmark_weights
 
 _STEPS: Final = 6  # Gauss-Newton steps
 _LANDMARK_SIGMA: Final = 4.0  # px at 512, of the detector and of the shapes together
-_ROBUST: Final = 4.0  # px at 512 at which a landmark counts half
+_ROBUST: Final = 10.0  # px at 512 at which a landmark counts half
+_DETAIL: Final = 3.0  # how much more lips and lids count, of which there are few
 _WEIGHT_SIGMA: Final = 0.2  # ARKit weight, of the tracker; that of the gaze:
 _GAZE_SIGMA: Final = 0.15
 _NECK_SIGMA: Final = float(np.radians(0.3))  # from half of the head's turn; tuned on a talking man
@@ -74,6 +75,7 @@ def lay_on_landmarks(
     prior = 1 / sigma**2
     mean = np.concatenate([belief.angles, belief.weights])
     importance = landmark_weights(model) / (_LANDMARK_SIGMA * unit) ** 2
+    importance[list(facemesh.LIPS + facemesh.EYES)] *= _DETAIL
     shapes = model.expression.transpose(1, 2, 0)  # (478, 3, 52)
     values = mean.copy()
     for _ in range(_STEPS):

@@ -20,6 +20,7 @@ from ..heads import HeadTopology, RiggedHead
 from ..heads.appearance import default_colors
 from ..heads.mesh_render import MeshBuffers, rasterize_mesh, vertex_normals
 from .doubt import background_like
+from .eyes import EyeLook, across_axis, eye_looks
 from .frame import metres_per_pixel
 from .grain import Grain
 from .lids import upper_lids
@@ -30,8 +31,9 @@ _FACING_NONE, _FACING_FULL = 0.12, 0.5  # cosine to the view below which a surfa
 _DEPTH_TOLERANCE = 0.004  # metres behind the nearest surface that still counts as seen
 _MATTE_EDGE = 2.0  # px; colours this close to the matte's edge are mixed with the background and trusted less
 _PART_EDGE = 2.0  # px; colours this close to where a lip meets a tooth may be the other one's
-_CLEAR, _SHOWN = 0.8, 0.4  # confidence from which skin gives the light on the face, and an eye its own colours
+_CLEAR = 0.8  # confidence from which skin gives the light on the face
 _MOUTH_LIGHT = (0.35, 1.1)  # factors on the default colours of teeth, gums and tongue
+_MOUTH_SHARE = 0.5  # exponent of that factor: dark skin is half due to little light, half dark by itself
 _AMBIENT = 0.6  # share of the light in the mouth that does not come from the front
 _MOUTH_DEPTH = 0.08  # metres behind the lips at which a third of the light is left
 _GREY = 0.02  # mean range of the three channels on skin below which a picture is black and white
@@ -44,7 +46,6 @@ _LID_LIGHT = 2.5  # eye rings around a lid whose skin tells the light on it
 _LID_SHADE, _LID_PERCENTILE = 0.92, 60  # of that skin
 _LID_LIFT, _LID_DARK = 0.9, 0.3  # how far a lid takes that colour, if it is so much darker
 _DARKEST = 1e-3  # brightness of skin under a black bar or in a black picture
-_LEAST_EYE_VERTICES = 3
 _STEP, _STEP_REACH = 0.012, 7  # metres of depth, and px of the window in which it makes an edge of what hides
 _SPECK, _SPECK_CONTRAST = 3, 0.05  # px of the median; distance in sRGB from it at which a pixel of skin is a speck
 _GRAZING_BLUR = 2.0  # px
@@ -173,10 +174,17 @@ class PhotoSurface:
         mirrored, second = self.seen(mirrored_place, points.interpolate(self.normals[mirror], faces), skin, tolerance)
         own = self._own_colors[points.triangle]
         confidence = confidence * (1 - lid)
-        first = confidence * ~own * (1 - np.maximum(second - confidence, 0) * skin)  # the better view of the two
-        second = second * ~own * (1 - lid) * (1 - first)
-        mirrored = mirrored * points.interpolate(self.mirror_gain, faces)
         filled = points.interpolate(self.vertex_colors, faces)
+        eyeball = np.zeros(len(seen), bool)
+        for part, look in self.eyes.items():
+            some = topology.part_faces(part)[points.triangle]
+            eyeball |= some
+            across = points.interpolate(across_axis(topology, self.rest, part)[:, None], faces)[some, 0]
+            filled[some] = look.colors(across)
+            confidence[some] *= look.trust(across, seen[some])
+        first = confidence * ~own * (1 - np.maximum(second - confidence, 0) * skin)  # the better view of the two
+        second = second * ~own * ~eyeball * (1 - lid) * (1 - first)
+        mirrored = mirrored * points.interpolate(self.mirror_gain, faces)
         clothed = points.interpolate(topology.regions["shoulders"][:, None], faces)[:, 0]
         places = self.around(points)
         for grain, share in ((self._skin_grain, _PORE_GAIN * (1 - clothed) * (1 - lid)), (self._cloth_grain, clothed)):
@@ -290,11 +298,13 @@ class PhotoSurface:
         spread = spread_over_mesh(known, weight * skin, self._skin_laplacian, *self._unseen_skin(own))
         clear = skin & (confidence > _CLEAR)
         if clear.any():  # the inside of the mouth is lit like the face, and grey in a grey picture
-            own *= np.clip(np.median(seen[clear], axis=0).mean() / default_colors(topology)[skin].mean(), *_MOUTH_LIGHT)
+            light = np.median(seen[clear], axis=0).mean() / default_colors(topology)[skin].mean()
+            own *= np.clip(light, *_MOUTH_LIGHT) ** _MOUTH_SHARE
             if np.ptp(seen[clear], axis=1).mean() < _GREY:
                 own = own.mean(1, keepdims=True).repeat(3, 1)
-        for eye in ("eyeLeft", "eyeRight"):
-            self._fill_eye(own, topology.part_vertices(eye), seen, confidence)
+        for part, look in self.eyes.items():
+            ball = topology.part_vertices(part)
+            own[ball] = look.colors(across_axis(topology, self.rest, part)[ball])
         spread = self._lit_lids(spread)
         return np.where(skin[:, None], spread, own).clip(0, 1).astype(np.float32)
 
@@ -334,6 +344,14 @@ class PhotoSurface:
         return smooth_step(distance, _EYE_RING, 0.5 * _EYE_RING) * self.topology.part_vertices("skin")
 
     @cached_property
+    def eyes(self) -> dict[str, EyeLook]:
+        """What the eyeballs look like, by part."""
+        seen, confidence = self.vertices_seen
+        clear = (self.near_lids > 0.1) & (confidence > 0.5)
+        skin = np.median(seen[clear], axis=0) if clear.any() else None
+        return eye_looks(self.portrait, self.topology, self.rest, self.buffers, skin)
+
+    @cached_property
     def _brightness_around_eyes(self) -> float:
         """Median brightness of the skin around the lids; what is much darker is lash, liner or the crease's shadow."""
         seen, confidence = self.vertices_seen
@@ -351,16 +369,6 @@ class PhotoSurface:
         deep = np.clip(lips - self.vertices[:, 2], 0, None)
         light = (_AMBIENT + (1 - _AMBIENT) * np.clip(facing, 0, 1)) * np.exp(-deep / _MOUTH_DEPTH)
         return np.where(inside, light, 1.0)
-
-    def _fill_eye(self, colors: NDArray, eye: NDArray[np.bool_], seen: NDArray, confidence: NDArray) -> None:
-        """Gives the hidden parts of an eyeball the photo's white and iris; writes into `colors`."""
-        iris = self.topology.regions["iris"] > 0.5
-        for part, percentile in ((eye & ~iris, 75), (eye & iris, 50)):
-            shown = part & (confidence > _SHOWN)
-            if shown.sum() < _LEAST_EYE_VERTICES:  # a hidden eye is like the other one
-                shown = part[self.topology.mirror] & (confidence > _SHOWN)
-            if shown.sum() >= _LEAST_EYE_VERTICES:
-                colors[part] = np.percentile(seen[shown], percentile, axis=0)
 
     @cached_property
     def _own_colors(self) -> NDArray[np.bool_]:

@@ -7,11 +7,12 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from ..heads import HeadTopology
+from ..portrait.eyes import front_of_eyes
 from ..portrait.surface import PhotoSurface, SurfacePoints
 
 # Splats per square metre relative to plain skin; fine structures need more. Tuned by eye on the demo portrait.
 _PART_DENSITY = {
-    "eyeLeft": 6.0, "eyeRight": 6.0, "lashesLeft": 16.0, "lashesRight": 16.0, "teethUpper": 2.0, "teethLower": 2.0,
+    "eyeLeft": 12.0, "eyeRight": 12.0, "lashesLeft": 16.0, "lashesRight": 16.0, "teethUpper": 2.0, "teethLower": 2.0,
     "gumsUpper": 1.5, "gumsLower": 1.5, "tongue": 1.0, "mouth": 3.0,
 }  # fmt: skip
 _REGION_DENSITY = {"face": 3.0, "lips": 5.0, "lidsLeft": 5.0, "lidsRight": 5.0, "ears": 2.0, "scalp": 2.5}
@@ -31,7 +32,7 @@ def splat_mass(surface: PhotoSurface, photo_share: float) -> NDArray[np.float64]
     topology = surface.topology
     corners = surface.rest[topology.faces]
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=-1) / 2
-    everywhere = area * face_density(topology)
+    everywhere = area * face_density(topology) * front_of_eyes(topology, surface.rest)[topology.faces].mean(1)
     shown = photo_mass(surface)
     total = shown.sum()
     share = photo_share if total > 0 else 0.0

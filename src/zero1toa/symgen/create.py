@@ -18,6 +18,7 @@ from ..files import output_directory
 from ..heads import RiggedHead
 from ..heads.mesh_render import interpolate, rasterize_mesh
 from ..heads.texture_render import render_texture
+from ..portrait.eye_aim import aim_eyes
 from ..portrait.eye_shape import fit_eyes
 from ..portrait.lids import lid_margins
 from ..portrait.open_head import open_head
@@ -149,7 +150,8 @@ def personal_head(portrait: Portrait) -> RiggedHead:
     if len(portrait.identity) > model.num_identity:
         raise InputError(f"The fit has more identity coefficients than head '{portrait.head}'; fit the photo again.")
     plain = model.personalize(torch.as_tensor(portrait.identity, dtype=torch.float32))
-    return place_teeth(fit_eyes(refine_geometry(plain, portrait), portrait), portrait)
+    shaped = fit_eyes(refine_geometry(plain, portrait), portrait)
+    return place_teeth(aim_eyes(shaped, portrait), portrait)
 
 
 def photo_sample(reference: Reference, splats: Gaussians, size: int) -> Sample:

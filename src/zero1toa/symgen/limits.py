@@ -76,8 +76,8 @@ def splat_limits(
     Args:
         first: N Gaussians before training, with the photo's confidence in each.
         head: the person's.
-        hold_unseen: what the photo does not show, and the mouth's inside, keep the colour they were given; eyes,
-            lashes, teeth and the lids' margins are free. For priors that know no more than the photo: the outline
+        hold_unseen: what the photo does not show, and the mouth's inside, keep the colour they were given; lashes,
+            teeth and the lids' margins are free. For priors that know no more than the photo: the outline
             would be smeared over the side of the head, and lids, folded over an open eye, would carry its shadow along.
             In the last step what is no lid and no mouth gives in where it faces the camera and is broad in the photo: a
             collar in a fold, not an outline.
@@ -94,7 +94,7 @@ def splat_limits(
     for name, wider in _REGION_REACH.items():
         reach = np.maximum(reach, 1 + (wider - 1) * topology.regions[name][faces].mean(1) * skin)
     bound = skin * (1 - lid_margins(head)[faces].mean(1))
-    bound[topology.part_faces(*inner_mouth(topology))] = 1
+    bound[topology.part_faces(*inner_mouth(topology), "eyeLeft", "eyeRight")] = 1
     broad = np.zeros(len(faces)) if facing is None else smooth_step(facing, *_BROAD)
     yields = skin * broad * (1 - upper_lids(head)[faces].mean(1))
     yields[topology.part_faces(*inner_mouth(topology))] = 0
