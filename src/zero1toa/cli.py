@@ -251,6 +251,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"zero1toa: {error}", file=sys.stderr)
         return 2
     except (MemoryError, RuntimeError) as error:
+        if "home directory" in str(error):  # of pathlib, for a path like ~nobody/photo.jpg
+            print("zero1toa: a path begins with ~ and a name that is no user of this machine.", file=sys.stderr)
+            return 2
         if not is_out_of_memory(error):
             raise
         print("zero1toa: there is not enough memory; close other programs or choose a smaller preset.", file=sys.stderr)

@@ -8,7 +8,7 @@ from os import PathLike
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from zero1toa.errors import InputError
+from zero1toa.errors import InputError, told
 from zero1toa.heads import JOINTS, arkit
 
 Floats = NDArray[np.float32]
@@ -227,17 +227,18 @@ def check_fps(fps: float) -> float:
     """
     try:
         value = float(fps)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         value = float("nan")
     if not (np.isfinite(value) and value > 0):
-        raise InputError(f"A frame rate is a positive number of frames a second, not {fps}.")
+        raise InputError(f"A frame rate is a positive number of frames a second, not {told(fps)}.")
     return value
 
 
 def _numbers(values: ArrayLike, what: str) -> Floats:
     try:
-        array = np.array(values, np.float32)
-    except (TypeError, ValueError) as error:
+        with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, which is refused
+            array = np.array(values, np.float32)
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"The {what} of the motion are not an array of numbers.") from error
     if not np.isfinite(array).all():
         raise InputError(f"The {what} of the motion hold a value that is not a number.")
