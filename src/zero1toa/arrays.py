@@ -63,7 +63,7 @@ def read_arrays(
             raise DamagedArrays("it cannot be unpacked") from error
 
 
-def read_array(source: Path | bytes, most_bytes: int) -> NDArray[np.generic]:
+def read_array(source: Path | bytes, most_bytes: int) -> NDArray[Any]:
     """The array of an npy.
 
     Raises:

@@ -39,6 +39,7 @@ def quiet(monkeypatch):
     monkeypatch.setattr(gaussian_avatars_read, "load_head", gaussian_avatars_read.load_head)  # its seeds put another
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)  # an overflow that nobody looks at
+        warnings.filterwarnings("ignore", "Duplicate name")  # of the fuzzer's own zips
         yield
 
 

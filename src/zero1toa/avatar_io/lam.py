@@ -236,7 +236,8 @@ def _our_joints(file: GltfFile, nodes: list[Any]) -> list[str]:
     known: dict[int, str] = {}  # what was found once is not looked for again: chains can be long
     out = []
     for start in nodes:
-        node, name, passed = start, "root", []
+        node, name = start, "root"
+        passed: list[int] = []
         while isinstance(node, int) and 0 <= node < len(listed) and len(passed) <= len(listed):
             if node in known:
                 name = known[node]

@@ -128,9 +128,7 @@ def _mapped(expression: NDArray[np.float64], path: Path, shown: str) -> NDArray[
     try:
         with open(source, "rb") as file:
             packed = file.read(2) == b"PK"
-        given = (
-            read_arrays(source, _MOST_MAPPING) if packed else {"mapping": np.asarray(read_array(source, _MOST_MAPPING))}
-        )
+        given = read_arrays(source, _MOST_MAPPING) if packed else {"mapping": read_array(source, _MOST_MAPPING)}
     except (OSError, DamagedArrays) as error:
         raise InputError(f"{path} is no mapping of FLAME's expressions: it cannot be read as npz or npy.") from error
     matrix, bias = given.get("mapping"), given.get("bias", np.zeros(len(arkit.NAMES)))

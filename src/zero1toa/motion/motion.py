@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from os import PathLike
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -219,7 +220,7 @@ def too_long(source: str) -> InputError:
     return InputError(f"{source} is longer than {LONGEST_SECONDS / 3600:.0f} h; cut it before.")
 
 
-def check_fps(fps: float) -> float:
+def check_fps(fps: Any) -> float:
     """The frame rate as a float.
 
     Raises:
