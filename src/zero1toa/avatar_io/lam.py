@@ -84,8 +84,8 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     return found
 
 
-def _read(archive: zipfile.ZipFile, names: dict[str, zipfile.ZipInfo], name: str, most: int = _MOST_BYTES) -> bytes:
-    item = names[name]
+def _read(archive: zipfile.ZipFile, names: dict[str, zipfile.ZipInfo], name: str, most: int | None = None) -> bytes:
+    item, most = names[name], most or _MOST_BYTES
     if item.flag_bits & 1:
         raise DamagedFile("it is encrypted")
     if item.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
