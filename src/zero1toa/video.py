@@ -16,9 +16,10 @@ SOUND_RATE = 48_000
 """Samples a second of the sound that `sound_blocks` gives."""
 
 FORMATS = ("mov", "mp4", "matroska", "webm", "avi", "mpegts", "mpeg", "mpegvideo", "m4v", "h264", "hevc", "ivf", "flv",
-           "asf", "ogg", "gif", "mjpeg", "apng", "dv", "mxf", "wav", "mp3", "aac", "flac")  # fmt: skip
-"""FFmpeg's names of what is opened: containers that hold their content. Playlists (HLS, DASH, concat) name other files
-and addresses, which a downloaded file has no business to have opened."""
+           "asf", "ogg", "gif", "mjpeg", "apng", "dv", "mxf", "wav", "mp3", "aac", "flac", "image2", "jpeg_pipe",
+           "png_pipe", "webp_pipe", "bmp_pipe", "tiff_pipe")  # fmt: skip
+"""FFmpeg's names of what is opened: containers that hold their content, and single pictures. Playlists (HLS, DASH,
+concat) name other files and addresses, which a downloaded file has no business to have opened."""
 
 MAX_PIXELS = 36_000_000
 """Of a frame: 8192 x 4320, the largest screen that is sold. A decoder keeps up to 16 of them."""
@@ -50,6 +51,7 @@ def open_container(path: Path) -> Any:
     import av
 
     limits = {"format_whitelist": ",".join(FORMATS), "protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
+    limits["pattern_type"] = "none"  # a picture called frame%03d.jpg is one picture
     return av.open(f"file:{path}", options=limits)  # with "file:", no other protocol can stand in the name
 
 

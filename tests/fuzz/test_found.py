@@ -140,6 +140,16 @@ def test_a_playlist_does_not_open_what_it_names(list_of, tmp_path):
             assert next(container.decode(video=0)).width == 64
 
 
+def test_a_picture_may_stand_for_a_video_and_its_name_for_no_others(tmp_path):
+    from PIL import Image
+
+    from zero1toa.video import video_facts
+
+    for name, side in (("frame%03d.png", 64), ("frame001.png", 80)):
+        Image.new("RGB", (side, side)).save(tmp_path / name)
+    assert video_facts(tmp_path / "frame%03d.png").width == 64
+
+
 def test_a_pickle_is_not_run(tmp_path):
     target = tmp_path / "was-run"
 
