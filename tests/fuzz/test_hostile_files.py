@@ -33,10 +33,7 @@ def _seeds(name: str) -> list[bytes]:
 
 
 @pytest.fixture(autouse=True)
-def quiet(monkeypatch):
-    from zero1toa.avatar_io import gaussian_avatars_read
-
-    monkeypatch.setattr(gaussian_avatars_read, "load_head", gaussian_avatars_read.load_head)  # its seeds put another
+def quiet():
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)  # an overflow that nobody looks at
         warnings.filterwarnings("ignore", "Duplicate name")  # of the fuzzer's own zips
