@@ -50,7 +50,7 @@ def _read_gaussian_avatars(path: Path) -> Any:
     from zero1toa.avatar_io import gaussian_avatars_read, load_any
 
     opener = "open_head" if hasattr(gaussian_avatars_read, "open_head") else "load_head"
-    with mock.patch.object(gaussian_avatars_read, opener, lambda name: _like_flame()):
+    with mock.patch.object(gaussian_avatars_read, opener, return_value=_like_flame()):
         return load_any(path, "flame:not-read")
 
 
