@@ -91,11 +91,11 @@ def _members(archive: zipfile.ZipFile, most_bytes: int, wanted: Callable[[str], 
             _refuse(f"it holds {name} twice")
         if item.flag_bits & 1 or item.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             _refuse("it is packed in an unusual way")
-        with archive.open(item) as stream:
-            raw = stream.read(left + _MOST_HEADER + 1)  # what the entry claims to have need not be true
-        left -= len(raw)
-        if left < -_MOST_HEADER:
+        if item.file_size > left + _MOST_HEADER:
             _refuse("it unpacks to too much")
+        with archive.open(item) as stream:
+            raw = stream.read(left + _MOST_HEADER + 1)  # never more than the entry claims, which has been looked at
+        left -= len(raw)
         found[name] = _array(raw)
     return found
 

@@ -232,8 +232,9 @@ def _bombs(name: str, large: bool = False) -> dict[str, Files]:
         "long_header": b"\x93NUMPY\x02\x00" + struct.pack("<I", 4 << 20) + b"[" * (4 << 20),
     }
     if large:
-        members["unpacks_to_600_megabytes"] = _npy("(1,)", bytes(600 << 20))
-        members["unpacks_to_an_honest_600_megabytes"] = _npy(f"({75 << 20},)", bytes(600 << 20))
+        members["unpacks_to_300_megabytes"] = _npy("(1,)", bytes(300 << 20))
+        honest = _npy(f"({300 << 17},)", bytes(300 << 20))
+        members["unpacks_to_an_honest_300_megabytes"] = honest
     out = {}
     for what, content in members.items():
         stream = io.BytesIO()
@@ -242,7 +243,7 @@ def _bombs(name: str, large: bool = False) -> dict[str, Files]:
         out[what] = {SINGLE: stream.getvalue()}
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for number in range(11 if large else 0):
+        for number in range(6 if large else 0):
             archive.writestr(f"{name}{number}.npy", _npy(f"({50 << 17},)", bytes(50 << 20)))
         for number in range(20_000):
             archive.writestr(f"empty{number}", b"")

@@ -1,6 +1,7 @@
 """Throws mutated files at the readers, each reader in a process of its own whose memory and time are bounded.
 
     python -m tests.fuzz.campaign --cases 10000
+    python -m tests.fuzz.campaign --attacks
     python -m tests.fuzz.campaign --readers glb,lam --cases 500 --keep /tmp/found
 
 Where atheris is installed (extra `fuzz`), coverage decides which mutated files are mutated again; else every case
@@ -47,9 +48,12 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=10_000, help="of all readers together")
     parser.add_argument("--readers", default=",".join(READERS))
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--attacks", action="store_true", help="the files made on purpose instead")
     parser.add_argument("--keep", type=Path, default=None, help="folder for the files that made a reader fail")
     arguments = parser.parse_args()
     names = arguments.readers.split(",")
+    if arguments.attacks:
+        return _attacked(names)
     share = -(-arguments.cases // len(names))
     total = Result()
     for name in names:
@@ -66,8 +70,18 @@ def main() -> int:
     return 1 if total.failures or total.cases < arguments.cases else 0
 
 
+def _attacked(names: list[str]) -> int:
+    from .attacks import attacks
+
+    results = given({name: made for name in names if (made := attacks(name))})
+    for name, result in results.items():
+        print(_line(name, result), *result.failures, sep="\n    ")  # noqa: T201
+    print(sum(result.cases for result in results.values()), "attacks")  # noqa: T201
+    return 1 if any(result.failures for result in results.values()) else 0
+
+
 def _line(name: str, result: Result) -> str:
-    how = "" if name == "all" else " guided by coverage" if result.guided else " unguided"
+    how = ", guided by coverage" if result.guided else ""
     return (
         f"{name}: {result.cases} cases, {result.read} of them read, {result.seconds:.0f} s, "
         f"{result.memory / 1e6:.0f} MB, "

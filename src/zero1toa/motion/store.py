@@ -16,7 +16,7 @@ from zero1toa.heads import arkit
 from .motion import Motion
 
 _FORMAT = 1
-MOST_BYTES = 512 << 20
+MOST_BYTES = 256 << 20
 """Of a motion's arrays: an hour at 60 frames a second has 55 MB, with float64 for everything 120 MB."""
 
 
