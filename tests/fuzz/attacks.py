@@ -343,6 +343,12 @@ def _pickles() -> dict[str, Files]:
         endless_text_of_a_type=_pickled(
             b"}X\1\0\0\0a", make, b"(K\1K\1\x85cnumpy\ndtype\n(", doubled(30), b"tR\x89U\1xtb", b"s"
         ),
+        endless_array=_pickled(b"}X\1\0\0\0acchumpy.ch\nCh\n)\x81}X\1\0\0\0x", doubled(31), b"sbs"),
+        endless_sparse_matrix=_pickled(
+            b"}X\1\0\0\0acscipy.sparse.csc\ncsc_matrix\n)\x81}(X\6\0\0\0_shapeK\1K\1\x86X\4\0\0\0data",
+            doubled(31),
+            b"ubs",
+        ),
         one_array_under_5000_names=_pickled(shared),
         one_text_encoded_5000_times=_pickled(encoded),
         sparse_of_half_a_gigabyte=_pickled(b"}X\1\0\0\0a", sparse, b"bs"),

@@ -117,7 +117,7 @@ class _Sparse(_Inert):
             raise Refused("holds a sparse matrix without content")
         names = {str(k, "latin1") if isinstance(k, bytes) else k: v for k, v in state.items()}
         shape = names.get("_shape", names.get("shape"))
-        data, indices, indptr = (np.asarray(plain(names.get(k))) for k in ("data", "indices", "indptr"))
+        data, indices, indptr = (_plain_array(names.get(k)) for k in ("data", "indices", "indptr"))
         rows, columns = _shape(shape, 2)
         if rows * columns * 8 > _MOST_SPARSE:
             raise Refused("holds a sparse matrix that is too large")
@@ -155,11 +155,11 @@ class _Chumpy(_Inert):
         state = self.state if isinstance(self.state, dict) else {}
         names = {str(k, "latin1") if isinstance(k, bytes) else k: v for k, v in state.items()}
         if "x" in names:
-            return np.asarray(plain(names["x"]))
+            return _plain_array(names["x"])
         if "a" in names and "idxs" in names:
             if self.depth() > _DEEPEST_SELECTION:
                 raise Refused("holds chumpy selections of selections")
-            base, index = np.asarray(plain(names["a"])).ravel(), np.asarray(plain(names["idxs"]))
+            base, index = _plain_array(names["a"]).ravel(), _plain_array(names["idxs"])
             if index.dtype.kind not in "iu" or (
                 index.size and not -len(base) <= index.min() <= index.max() < len(base)
             ):
@@ -334,6 +334,14 @@ def plain(value: Any) -> Any:
         if isinstance(value, (_Dtype, _Array, _Frombuffer, _Scalar, _Sparse, _Chumpy, _Encoded))
         else value
     )
+
+
+def _plain_array(value: Any) -> NDArray[Any]:
+    """Never of lists: one that holds another twice, forty times over, is an array without end."""
+    value = plain(value)
+    if not isinstance(value, (np.ndarray, np.generic, int, float)):
+        raise Refused("holds something else than an array")
+    return np.asarray(value)
 
 
 def _counted(values: dict[str, Any]) -> dict[str, Any]:
