@@ -17,8 +17,10 @@ from .cli_export import export, parse_weights
 from .cli_track import track
 from .cli_view import view
 from .config import DiffusionConfig
-from .errors import InputError, OutputError, Zero1toaError, is_out_of_memory
+from .errors import InputError, OutputError, Zero1toaError, is_out_of_memory, told
 from .progress import Progress
+
+_LONGEST_ERROR = 4000  # letters; what files say in them is cut shorter where it is taken up
 
 Photo = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")]
 AvatarFile = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="AVATAR")]
@@ -250,9 +252,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             args=arguments,
         )
     except Zero1toaError as error:
-        print(f"zero1toa: {error}", file=sys.stderr)
+        print(f"zero1toa: {told(str(error), _LONGEST_ERROR)}", file=sys.stderr)
         return 2
     except (MemoryError, RuntimeError) as error:
+        if "home directory" in str(error):  # of pathlib, for a path like ~nobody/photo.jpg
+            print("zero1toa: a path begins with ~ and a name that is no user of this machine.", file=sys.stderr)
+            return 2
         if not is_out_of_memory(error):
             raise
         print("zero1toa: there is not enough memory; close other programs or choose a smaller preset.", file=sys.stderr)

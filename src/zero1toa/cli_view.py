@@ -36,7 +36,8 @@ def view(
     Args:
         avatar: The avatar's file.
         port: Port to listen on; by default a free one.
-        host: Address to listen on; by default only this machine can connect. 0.0.0.0 shows the avatar to the network.
+        host: Address to listen on; by default only this machine can connect. 0.0.0.0 shows the avatar to everyone in
+            the network who knows the address, which then has a secret part.
         browser: Open the page where there is a display.
         tracker: Folder with MediaPipe's face tracker, for the webcam: vision_bundle.mjs and wasm/ of the npm package
             @mediapipe/tasks-vision, and face_landmarker.task.
@@ -50,7 +51,9 @@ def view(
     server = ViewerServer(content, avatar.name, host=host, port=port, tracker=tracker)
     progress.say(f"{avatar.name} is at {server.url}")
     if not server.is_private:
-        progress.warn("Everyone in the network can see the avatar at this machine's address.")
+        progress.warn(
+            f"Everyone in the network who knows the address can see the avatar, unencrypted: {server.network_url}"
+        )
     progress.say("Ctrl-C ends the viewer.")
     sys.stdout.flush()
     if browser and has_display():

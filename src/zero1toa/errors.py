@@ -39,9 +39,17 @@ class MissingWeights(AssetError):
     """A model's weights are not on this machine. The message names files, source, licence and size."""
 
 
+def told(value: object, most: int = 80) -> str:
+    """What a file says, fit to stand in a sentence: on one line, of at most so many letters, without the control
+    characters that a terminal obeys."""
+    text = value if isinstance(value, str) else repr(value)
+    text = "".join(c if c.isprintable() else "?" for c in text[: most + 1])
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether it says that there is too little memory, in Python's words or in those of torch."""
-    told = ("allocate memory", "out of memory")  # RuntimeError of the CPU's allocator, and of CUDA's
+    words_of = ("allocate memory", "out of memory")  # RuntimeError of the CPU's allocator, and of CUDA's
     return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(words in str(error).lower() for words in told)
+        isinstance(error, RuntimeError) and any(words in str(error).lower() for words in words_of)
     )

@@ -15,6 +15,18 @@ from .errors import InputError
 SOUND_RATE = 48_000
 """Samples a second of the sound that `sound_blocks` gives."""
 
+FORMATS = ("mov", "mp4", "matroska", "webm", "avi", "mpegts", "mpeg", "mpegvideo", "m4v", "h264", "hevc", "ivf", "flv",
+           "asf", "ogg", "gif", "mjpeg", "apng", "dv", "mxf", "wav", "mp3", "aac", "flac", "image2", "jpeg_pipe",
+           "png_pipe", "webp_pipe", "bmp_pipe", "tiff_pipe")  # fmt: skip
+"""FFmpeg's names of what is opened: containers that hold their content, and single pictures. Playlists (HLS, DASH,
+concat) name other files and addresses, which a downloaded file has no business to have opened."""
+
+MAX_PIXELS = 36_000_000
+"""Of a frame: 8192 x 4320, the largest screen that is sold. A decoder keeps up to 16 of them."""
+
+BROKEN = (OSError, ValueError, TypeError, LookupError, ArithmeticError)
+"""What PyAV raises on damaged files beside its own errors."""
+
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 _FOLDER_FPS = 25.0  # of a folder of frames, which does not say
 
@@ -28,6 +40,19 @@ class VideoFacts:
     fps: float
     seconds: float | None  # None if the file does not say
     has_sound: bool
+
+
+def open_container(path: Path) -> Any:
+    """The file, opened by FFmpeg; only as one of `FORMATS`, and with no file or address that it may name beside it.
+
+    Raises:
+        av.FFmpegError, or one of `BROKEN`: it is none of these.
+    """
+    import av
+
+    limits = {"format_whitelist": ",".join(FORMATS), "protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
+    limits["pattern_type"] = "none"  # a picture called frame%03d.jpg is one picture
+    return av.open(f"file:{path}", options=limits)  # with "file:", no other protocol can stand in the name
 
 
 def video_facts(path: Path, shown: str | None = None) -> VideoFacts:
@@ -95,7 +120,7 @@ def sound_blocks(path: Path, start: float, seconds: float, block: int) -> Iterat
                         held = held[:, block:]
                 if given >= end:
                     break
-        except av.FFmpegError:
+        except (av.FFmpegError, *BROKEN):
             pass  # a damaged end: the sound stops there
         if held.shape[1]:
             yield np.ascontiguousarray(held)
@@ -114,18 +139,20 @@ def _decoded(path: Path) -> Iterator[tuple[float, NDArray[np.uint8]]]:
                 time = number / float(stream.average_rate or _FOLDER_FPS) if frame.time is None else frame.time - zero
                 turns = round(getattr(frame, "rotation", 0) / 90) % 4
                 yield time, np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns))
-        except av.FFmpegError:
+        except (av.FFmpegError, *BROKEN):
             return  # a damaged end: what came before is shown
 
 
 def _folder(path: Path) -> Iterator[tuple[float, NDArray[np.uint8]]]:
     from PIL import Image
 
+    from .media import DAMAGED_PICTURE
+
     for number, item in enumerate(sorted(p for p in path.iterdir() if p.suffix.lower() in _PICTURES)):
         try:
             with Image.open(item) as picture:
                 yield number / _FOLDER_FPS, np.asarray(picture.convert("RGB"))
-        except (OSError, SyntaxError, ValueError) as error:
+        except DAMAGED_PICTURE as error:
             raise InputError(f"{item} is no picture that can be read.") from error
 
 
@@ -138,10 +165,10 @@ def _opened(path: Path, shown: str | None, video: bool = True) -> Any:
     import av
 
     try:
-        container = av.open(str(path))
-    except (av.FFmpegError, OSError, ValueError) as error:
+        container = open_container(path)
+    except (av.FFmpegError, *BROKEN) as error:
         raise InputError(f"{shown or path} is neither a motion file nor a video that can be read.") from error
-    if video and not container.streams.video:
+    if video and not (container.streams.video and container.streams.video[0].codec_context):
         container.close()
         raise InputError(f"{shown or path} holds no video.")
     return container

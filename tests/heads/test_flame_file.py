@@ -100,7 +100,7 @@ def test_a_missing_file_gets_a_sentence_that_says_where_to_get_it(tmp_path):
 def test_an_npz_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "x.npz", v_template=np.zeros((5000, 3)))
     monkeypatch.setattr("zero1toa.heads.flame.file._MOST_BYTES", 60_000)
-    with pytest.raises(AssetError, match="unpacks to more"):
+    with pytest.raises(AssetError, match="unpacks to too much"):
         read_flame(tmp_path / "x.npz")
 
 

@@ -185,4 +185,4 @@ def test_motions_need_neither_torch_nor_other_rooms():
     modules = set(loaded.split())
     assert "torch" not in modules and "mediapipe" not in modules
     rooms = {m.split(".")[1] for m in modules if m.startswith("zero1toa.")}
-    assert rooms <= {"motion", "heads", "errors", "files", "_version"}
+    assert rooms <= {"motion", "heads", "arrays", "errors", "files", "_version"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from viewer_page import Viewer
 from zero1toa.cli import main
 from zero1toa.heads import arkit
 from zero1toa.motion import BUILTIN_NAMES, builtin
+from zero1toa.viewer import ViewerServer, standalone_page
 
 FEWEST_DB = 25.0  # of the picture in the browser against Python's; 40 and more are usual
 NECK_SHARE = 0.4  # of a turn of the head
@@ -319,3 +322,48 @@ def test_the_page_without_an_avatar_asks_for_one(browser, tmp_path):
     viewer.wait("document.body.dataset.state === 'empty'")
     assert viewer.page.locator("#open-first").is_visible()
     viewer.close()
+
+
+HOSTILE = "<img src=x onerror='globalThis.owned=1'><script>globalThis.owned=1</script>"
+
+
+@pytest.fixture(scope="module")
+def hostile_file(painted, tmp_path_factory):
+    """An avatar whose name and provenance are HTML."""
+    avatar = dataclasses.replace(painted, provenance={**painted.provenance, HOSTILE: HOSTILE, "source": HOSTILE})
+    path = tmp_path_factory.mktemp("hostile") / "a.glb"
+    avatar.save(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["server", "network", "file"])
+def test_what_an_avatar_says_of_itself_is_text(browser, hostile_file, tmp_path, kind):
+    content = hostile_file.read_bytes()
+    if kind == "file":
+        (tmp_path / "page.html").write_bytes(standalone_page(content, f"{HOSTILE}.glb"))
+        address = (tmp_path / "page.html").as_uri()
+    else:
+        server = ViewerServer(content, f"{HOSTILE}.glb", host="127.0.0.1" if kind == "server" else "0.0.0.0")
+        thread = threading.Thread(target=server.serve, daemon=True)
+        thread.start()
+        address = server.url
+    viewer = Viewer(browser, address).loaded()
+    try:
+        viewer.wait("document.getElementById('title').textContent.includes('onerror')")
+        viewer.page.locator("#tab-about").click()
+        viewer.wait("document.getElementById('panel-about').textContent.includes('onerror')")
+        viewer.drop(hostile_file, f"{HOSTILE}.glb")
+        (tmp_path / "no.csv").write_text(f"{HOSTILE},x\n1,2\n")
+        viewer.drop(tmp_path / "no.csv", f"{HOSTILE}.csv")  # no recording: the message names the file
+        assert "onerror" in viewer.alert()
+        assert viewer.call("globalThis.owned") is None
+        assert viewer.call("document.querySelectorAll('img[src=x], body script:not([type])').length") == 0
+        assert all(request.startswith((address, "blob:", "data:")) for request in viewer.requests), viewer.requests
+        # Even what does get into the page is not run.
+        viewer.call("document.body.insertAdjacentHTML('beforeend', \"<img src=x onerror='globalThis.owned=1'>\")")
+        viewer.wait("performance.now() > 0")
+        assert viewer.call("globalThis.owned") is None
+    finally:
+        viewer.close()
+        if kind != "file":
+            server.close()

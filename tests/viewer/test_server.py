@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import hashlib
 import http.client
 import json
 import os
@@ -11,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -67,10 +70,35 @@ def test_head_gives_the_length_and_no_body(server, painted_file):
     "path",
     ["/nothing", "/../pyproject.toml", "/..%2f..%2fetc%2fpasswd", "/static/app.js", "//etc/passwd", "/app.js/",
      "/%2e%2e/", "/./app.js", "/painted.glb", "/etc/passwd", "/tracker/face_landmarker.task",
-     "/\\..\\", "/index.html%00"],
+     "/\\..\\", "/index.html%00", "//[", "/%61vatar.glb", "/avatar.glb/..", "/..;/avatar.glb",
+     "/tracker/../avatar.glb", "http://127.0.0.1/avatar.glb", "/AVATAR.GLB", "/avatar.glb%2f", "avatar.glb", "*",
+     "/avatar.glb;x", "/%c0%ae%c0%ae/x", "/" + "a" * 9000],
 )  # fmt: skip
 def test_nothing_else_is_reachable(server, path):
     assert ask(server, path)[0].status == 404
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "https://127.0.0.1"},
+        {"Origin": "http://localhost:1"},
+        {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "cors"},
+        {"Sec_Fetch_Site": "same-site", "Sec_Fetch_Mode": "no-cors"},
+    ],
+)
+def test_pages_of_other_sites_get_nothing(server, headers):
+    response, body = ask(server, "/avatar.glb", **headers)
+    assert response.status == 403
+    assert len(body) < 100
+
+
+def test_our_own_page_and_links_from_elsewhere_are_answered(server):
+    assert ask(server, "/avatar.glb", Origin=f"http://127.0.0.1:{server.port}")[0].status == 200
+    assert ask(server, "/avatar.glb", Sec_Fetch_Site="same-origin", Sec_Fetch_Mode="cors")[0].status == 200
+    assert ask(server, "/", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate")[0].status == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
@@ -90,20 +118,57 @@ def test_this_machine_goes_by_its_usual_names(server, host):
     assert ask(server, "/", Host=host)[0].status == 200
 
 
-def test_a_server_for_the_network_answers_to_addresses_but_not_to_foreign_names(painted_file):
-    import threading
-
+@pytest.fixture
+def open_server(painted_file):
+    """For the whole network."""
     server = ViewerServer(painted_file.read_bytes(), "a.glb", host="0.0.0.0")
-    threading.Thread(target=server.serve, daemon=True).start()
-    try:
-        assert not server.is_private
-        assert server.url == f"http://127.0.0.1:{server.port}/"
-        server.host = "127.0.0.1"
-        assert ask(server, "/", Host="192.168.1.7:8000")[0].status == 200
-        assert ask(server, "/", Host=socket.gethostname())[0].status == 200
-        assert ask(server, "/", Host="evil.example")[0].status == 421
-    finally:
-        server.close()
+    thread = threading.Thread(target=server.serve, daemon=True)
+    thread.start()
+    yield server
+    server.close()
+    thread.join(5)
+
+
+def test_a_server_for_the_network_answers_to_addresses_but_not_to_foreign_names(open_server):
+    assert not open_server.is_private
+    assert open_server.url == f"http://127.0.0.1:{open_server.port}/{open_server.token}/"
+    open_server.host = "127.0.0.1"
+    page = f"/{open_server.token}/"
+    assert ask(open_server, page, Host="192.168.1.7:8000")[0].status == 200
+    assert ask(open_server, page, Host=socket.gethostname())[0].status == 200
+    assert ask(open_server, page, Host="evil.example")[0].status == 421
+
+
+def test_a_server_for_the_network_gives_nothing_without_its_token(open_server, painted_file):
+    token, open_server.host = open_server.token, "127.0.0.1"
+    assert len(token) >= 20
+    assert ask(open_server, f"/{token}/avatar.glb")[1] == painted_file.read_bytes()
+    wrong = token[:-1] + ("a" if token[-1] != "a" else "b")
+    for path in (
+        "/",
+        "/avatar.glb",
+        "/data.json",
+        f"/{wrong}/avatar.glb",
+        f"/{token}",
+        f"/{token}avatar.glb",
+        f"/{token}//avatar.glb",
+        f"/{token[:-1]}/",
+        "/%c3%a9/",
+        f"/?{token}",
+        f"/%{token}/",
+    ):
+        response, body = ask(open_server, path)
+        assert response.status == 404, path
+        assert len(body) < 100
+
+
+def test_every_server_has_another_token(painted_file):
+    content = painted_file.read_bytes()
+    servers = [ViewerServer(content, "a.glb", host="0.0.0.0") for _ in range(2)]
+    for server in servers:
+        server.release()
+    assert servers[0].token != servers[1].token
+    assert ViewerServer(content, "a.glb").token == ""
 
 
 def test_every_answer_forbids_what_the_page_does_not_need(server):
@@ -132,8 +197,6 @@ def test_a_taken_port_and_a_wrong_one_are_one_sentence(server, painted_file):
 
 
 def test_the_users_tracker_is_served_and_nothing_else_of_its_folder(painted_file, tmp_path):
-    import threading
-
     (tmp_path / "wasm").mkdir()
     for name in (
         "vision_bundle.mjs",
@@ -222,6 +285,18 @@ def test_the_single_file_names_no_address_and_carries_the_licences():
     assert "The MIT License" in page and "three.js authors" in page
     assert not re.search(r"""(?:src|href)=["']?(?:https?:|//|style\.css|app\.js)""", page)
     assert standalone_page(b"glTF", "a.glb") == standalone_page(b"glTF", "a.glb")
+
+
+def test_the_single_file_runs_its_own_script_and_no_other():
+    page = standalone_page(b"glTF", "'\"><script>alert(1)</script><img src=x onerror=alert(1)>.glb").decode()
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert policy and "default-src 'none'" in policy[1] and "http" not in policy[1]
+    assert "'unsafe-inline'" not in policy[1].replace("style-src-attr 'unsafe-inline'", "")
+    script = re.search(r'<script type="module">(.*?)</script>', page, re.DOTALL)
+    assert script
+    digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy[1]
+    assert "<script>alert" not in page and "<img" not in page
 
 
 def test_the_client_is_whole_and_says_what_it_contains():

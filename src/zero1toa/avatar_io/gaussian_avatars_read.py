@@ -7,13 +7,13 @@ GaussianAvatars adds to FLAME (their mesh is not in the folder), and the head's 
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from zero1toa.arrays import DamagedArrays, read_arrays
 from zero1toa.camera import Camera
 from zero1toa.errors import InputError
 from zero1toa.heads import JOINTS, arkit
@@ -27,7 +27,8 @@ CLOUD, PARAMETERS = "point_cloud.ply", "flame_param.npz"
 
 _FLAME_VERTICES, _FLAME_FACES = 5023, 9976
 _MOST_SHAPE = 300
-_MOST_BYTES = 2 << 30  # of a file, and of what the npz unpacks to
+_MOST_CLOUD = 2 << 30  # bytes; a PLY of 100,000 splats has 25 MB
+_MOST_PERSON = 16 << 20  # bytes of shape and offsets, which have 65 kB
 _LARGEST_SHAPE, _LARGEST_OFFSET = 20.0, 0.2  # standard deviations; metres
 _FOV, _DISTANCE = 25.0, 0.95  # degrees and metres of the view that stands for the photo's
 
@@ -52,7 +53,7 @@ def read_gaussian_avatars(folder: Path, head: str) -> AvatarData:
     vertices = rigged.vertices.clone()
     vertices[:_FLAME_VERTICES] += torch.from_numpy(offset)
     path = folder / CLOUD
-    if path.stat().st_size > _MOST_BYTES:
+    if path.stat().st_size > _MOST_CLOUD:
         raise DamagedFile(f"{CLOUD} is too large")
     splats = read_splats(path.read_bytes())
     if splats.binding is None:
@@ -91,20 +92,16 @@ def read_gaussian_avatars(folder: Path, head: str) -> AvatarData:
 def _person(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Shape coefficients (S,) and offsets (5023, 3) of the vertices, metres."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(item.file_size for item in archive.infolist()) > _MOST_BYTES:
-                raise DamagedFile(f"{PARAMETERS} unpacks to too much")
-        with np.load(path, allow_pickle=False) as arrays:
-            if "shape" not in arrays:
-                raise DamagedFile(f"{PARAMETERS} has no 'shape'")
-            shape = np.asarray(arrays["shape"], np.float32).reshape(-1)
-            offset = np.asarray(
-                arrays["static_offset"] if "static_offset" in arrays else np.zeros((1, 0, 3)), np.float32
-            )
-    except (ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, NotImplementedError) as error:
-        if isinstance(error, DamagedFile):
-            raise
-        raise DamagedFile(f"{PARAMETERS} cannot be read; get a fresh copy") from error
+        arrays = read_arrays(path, _MOST_PERSON, lambda name: name in ("shape", "static_offset"))
+    except DamagedArrays as error:
+        raise DamagedFile(f"{PARAMETERS} cannot be read ({error}); get a fresh copy") from error
+    if "shape" not in arrays:
+        raise DamagedFile(f"{PARAMETERS} has no 'shape'")
+    if any(array.dtype.kind not in "fiu" for array in arrays.values()):
+        raise DamagedFile(f"{PARAMETERS} holds something else than numbers")
+    with np.errstate(over="ignore"):  # infinite numbers are refused below
+        shape = arrays["shape"].astype(np.float32).reshape(-1)
+        offset = arrays.get("static_offset", np.zeros((1, 0, 3))).astype(np.float32)
     if not 0 < len(shape) <= _MOST_SHAPE or not (abs(shape) < _LARGEST_SHAPE).all():
         raise DamagedFile(f"'shape' in {PARAMETERS} holds no person")
     offset = offset.reshape(-1, 3) if offset.size % 3 == 0 else np.full((1, 3), np.nan, np.float32)

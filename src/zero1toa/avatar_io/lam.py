@@ -7,7 +7,9 @@ offset from it. Each splat is bound to a triangle at its vertex, so that it turn
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -22,10 +24,12 @@ from zero1toa.splats import rig
 from zero1toa.splats.gaussians import WorldGaussians
 
 from .data import AvatarData
+from .glb_decode import MAX_VERTICES
 from .gltf_reader import DamagedFile, GltfFile, damaged, entries, member
 from .splat_ply import SplatTable, read_splats
 
-_MOST_BYTES = 512 << 20  # of one file in the zip; LAM's have about 5 MB
+_MOST_BYTES = 128 << 20  # of one file in the zip; LAM's have about 5 MB
+_MOST_ORDER = 4 << 20  # bytes of vertex_order.json; LAM's has 0.1 MB
 _MOST_ENTRIES = 1000
 _MOST_JOINTS = 4096
 _HEIGHT = (0.1, 1.0)  # metres
@@ -51,8 +55,9 @@ def read_lam(path: Path) -> AvatarData:
             names = _members(archive)
             skin = _read(archive, names, "skin.glb")
             cloud = _read(archive, names, "offset.ply")
-            order = _read(archive, names, "vertex_order.json") if "vertex_order.json" in names else None
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+            order = _read(archive, names, "vertex_order.json", _MOST_ORDER) if "vertex_order.json" in names else None
+    except (zipfile.BadZipFile, zlib.error, struct.error, ArithmeticError, NotImplementedError, RuntimeError, EOFError,
+            ValueError, OSError) as error:  # fmt: skip
         if isinstance(error, DamagedFile):
             raise
         raise DamagedFile("it cannot be unpacked; get a fresh copy") from error
@@ -79,15 +84,17 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     return found
 
 
-def _read(archive: zipfile.ZipFile, names: dict[str, zipfile.ZipInfo], name: str) -> bytes:
-    item = names[name]
+def _read(archive: zipfile.ZipFile, names: dict[str, zipfile.ZipInfo], name: str, most: int | None = None) -> bytes:
+    item, most = names[name], most or _MOST_BYTES
     if item.flag_bits & 1:
         raise DamagedFile("it is encrypted")
-    if item.file_size > _MOST_BYTES:
+    if item.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DamagedFile("it is packed in an unusual way")
+    if item.file_size > most:
         raise DamagedFile(f"{name} unpacks to more than an avatar of LAM holds")
     with archive.open(item) as stream:
-        raw = stream.read(_MOST_BYTES + 1)  # what the entry claims need not be true
-    if len(raw) > _MOST_BYTES:
+        raw = stream.read(most + 1)  # what the entry claims need not be true
+    if len(raw) > most:
         raise DamagedFile(f"{name} unpacks to more than an avatar of LAM holds")
     return raw
 
@@ -96,6 +103,8 @@ def _avatar(file: GltfFile, splats: SplatTable, order: bytes | None) -> AvatarDa
     primitive, target_names = _primitive(file)
     attributes = member(primitive, "attributes")
     vertices = np.array(file.accessor(attributes.get("POSITION"), 3), np.float32)
+    if len(vertices) > MAX_VERTICES:
+        raise DamagedFile(f"its mesh has more than {MAX_VERTICES} vertices")
     height = float(np.ptp(vertices[:, 1])) if len(vertices) else 0.0
     if not _HEIGHT[0] < height < _HEIGHT[1]:
         raise DamagedFile("its mesh is no upright head in metres")
@@ -224,16 +233,23 @@ def _our_joints(file: GltfFile, nodes: list[Any]) -> list[str]:
         for child in entries(node, "children", _MOST_JOINTS) if isinstance(node, dict) else []:
             if isinstance(child, int):
                 parent.setdefault(child, number)
+    known: dict[int, str] = {}  # what was found once is not looked for again: chains can be long
     out = []
     for start in nodes:
-        node, name, steps = start, "root", 0
-        while isinstance(node, int) and 0 <= node < len(listed) and steps <= len(listed):
+        node, name = start, "root"
+        passed: list[int] = []
+        while isinstance(node, int) and 0 <= node < len(listed) and len(passed) <= len(listed):
+            if node in known:
+                name = known[node]
+                break
+            passed.append(node)
             label = str(listed[node].get("name", "")).lower() if isinstance(listed[node], dict) else ""
             fitting = [ours for part, ours in _NAMES if part in label]
             if fitting:
                 name = fitting[0]
                 break
-            node, steps = parent.get(node), steps + 1
+            node = parent.get(node)
+        known.update(dict.fromkeys(passed, name))
         out.append(name)
     return out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,16 @@ _TYPES = {
     "double": "<f8", "float64": "<f8",
 }  # fmt: skip
 _MOST_HEADER, _MOST_SPLATS, _MOST_PROPERTIES = 64 << 10, 5_000_000, 256
-_NEEDED = ("x", "y", "z", "opacity", *(f"scale_{k}" for k in range(3)), *(f"rot_{k}" for k in range(4)))
+_NEEDED = (
+    "x",
+    "y",
+    "z",
+    "opacity",
+    *(f"f_dc_{k}" for k in range(3)),
+    *(f"scale_{k}" for k in range(3)),
+    *(f"rot_{k}" for k in range(4)),
+)
+_COUNT = re.compile("[0-9]{1,9}")
 _LARGEST = 1e4  # metres, or logarithms of them: nothing in a head is as large
 
 
@@ -42,7 +52,7 @@ def read_splats(raw: bytes) -> SplatTable:
         DamagedFile: it is something else, or contradicts itself.
     """
     count, names, dtype, start = _header(raw)
-    missing = [name for name in (*_NEEDED, "f_dc_0") if name not in names]
+    missing = [name for name in _NEEDED if name not in names]
     if missing:
         raise DamagedFile(f"its splats have no {missing[0]}; give a PLY of Gaussian splats")
     if len(raw) - start < count * dtype.itemsize:
@@ -50,7 +60,8 @@ def read_splats(raw: bytes) -> SplatTable:
     table = np.frombuffer(raw, dtype, count, start)
 
     def columns(*wanted: str) -> NDArray[np.float32]:
-        values = np.stack([table[name].astype(np.float32) for name in wanted], 1)
+        with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold is refused
+            values = np.stack([table[name].astype(np.float32) for name in wanted], 1)
         if not np.isfinite(values).all() or (abs(values) > _LARGEST).any():
             raise DamagedFile("a splat holds values that no splat can have; get a fresh copy")
         return values
@@ -100,7 +111,7 @@ def _header(raw: bytes) -> tuple[int, list[str], np.dtype, int]:
         if words[:1] == ["element"]:
             if count >= 0:
                 break  # further elements follow the splats and are not read
-            if len(words) != 3 or words[1] != "vertex" or not words[2].isdigit() or len(words[2]) > 9:
+            if len(words) != 3 or words[1] != "vertex" or not _COUNT.fullmatch(words[2]) or len(words[2]) > 9:
                 raise DamagedFile("its first element is not 'vertex'; give a PLY of Gaussian splats")
             count = int(words[2])
         elif words[:1] == ["property"] and count >= 0:

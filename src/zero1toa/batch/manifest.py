@@ -111,4 +111,4 @@ def _cell(value: Any) -> Any:
         return " | ".join(map(str, value))
     text = str(value)
     # A cell that begins so would be run as a formula by spreadsheets, and names of files come from anywhere.
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") and not isinstance(value, (int, float)) else value
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not isinstance(value, (int, float)) else value

@@ -11,7 +11,7 @@ from typing import Any
 
 from .._version import __version__
 from ..config import PRESETS, CreateConfig, DiffusionConfig
-from ..errors import InputError
+from ..errors import InputError, told
 
 _BLOCK = 1 << 20  # bytes of a photo that are hashed at a time
 
@@ -46,7 +46,7 @@ class Options:
         from ..commands import create_config
 
         if self.preset not in PRESETS:
-            raise InputError(f"There is no preset '{self.preset}'; choose one of {', '.join(PRESETS)}.")
+            raise InputError(f"There is no preset '{told(self.preset)}'; choose one of {', '.join(PRESETS)}.")
         diffusion = DiffusionConfig(weights=self.weights, random_weights=self.random_weights)
         return create_config(
             self.preset, self.seed, self.guidance, self.iterations, self.prior, self.prior_command, diffusion
@@ -61,11 +61,13 @@ class Options:
         new: dict[str, Any] = {}
         for name, text in values.items():
             if name not in _ROW_TYPES:
-                raise InputError(f"A list has no column '{name}'; it may have photo, name, {', '.join(_ROW_TYPES)}.")
+                raise InputError(
+                    f"A list has no column '{told(name)}'; it may have photo, name, {', '.join(_ROW_TYPES)}."
+                )
             try:
                 new[name] = _ROW_TYPES[name](text)
             except ValueError:
-                raise InputError(f"'{text}' is no value of {name}.") from None
+                raise InputError(f"'{told(text)}' is no value of {name}.") from None
         return replace(self, **new)
 
     @classmethod

@@ -11,13 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from ..errors import InputError
+from ..errors import InputError, told
 from ..portrait.portrait import FILE_NAME
 
 PICTURES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".jp2", ".avif", ".heic"))
 """Endings by which a folder's files are taken for photos."""
 _LISTS = (".txt", ".lst", ".csv", ".jsonl")
 _MOST_LIST_BYTES = 1 << 30  # of a list of portraits: a million rows are some 100 MB
+_MOST_COLUMNS = 100  # of a list; more than there are options is no list
 _LONGEST_NAME = 120  # letters of a folder's name; file systems take 255 bytes
 _WILD = frozenset("*?[")
 
@@ -97,15 +98,25 @@ def _of_list(path: Path) -> Iterator[tuple[str, str, Mapping[str, str]]]:
             photo = columns.pop("photo", "")
             if not photo:
                 raise InputError(f"A row of {path} names no photo.")
-            place = photo if photo == "demo" else str(path.parent / Path(photo).expanduser())
+            place = photo if photo == "demo" else str(path.parent / _at_home(photo))
             yield columns.pop("name", Path(photo).name), place, columns
     except (OSError, UnicodeDecodeError, csv.Error, ValueError, RecursionError) as error:
-        raise InputError(f"The list {path} cannot be read: {error}.") from error
+        raise InputError(f"The list {path} cannot be read: {told(str(error))}.") from error
+
+
+def _at_home(photo: str) -> Path:
+    """With ~ as the user's folder; that of a user who does not exist is a name like others."""
+    try:
+        return Path(photo).expanduser()
+    except RuntimeError:
+        return Path(photo)
 
 
 def _rows(path: Path, text: str) -> Iterator[Mapping[str, object]]:
     if path.suffix.lower() == ".csv":
         reader = csv.DictReader(io.StringIO(text))
+        if len(reader.fieldnames or ()) > _MOST_COLUMNS:
+            raise InputError(f"The list {path} has more than {_MOST_COLUMNS} columns.")
         if "photo" not in (reader.fieldnames or ()):
             raise InputError(f"The list {path} has no column 'photo' in its first line.")
         yield from reader
@@ -127,12 +138,14 @@ def _named(found: list[tuple[str, str, Mapping[str, str]]]) -> list[Entry]:
     short = [_without_ending(name) for name in safe]
     how_many = Counter(name.lower() for name in short)  # some file systems do not tell A from a
     taken: set[str] = set()
+    next_number: dict[str, int] = {}  # of names that many share: counting from 2 each time takes hours for a million
     entries = []
     for long, brief, (_, photo, columns) in zip(safe, short, found):
         base = name = brief if how_many[brief.lower()] == 1 else long
-        number = 2
+        number = next_number.get(base.lower(), 2)
         while name.lower() in taken:
             name, number = f"{base}-{number}", number + 1
+        next_number[base.lower()] = number
         taken.add(name.lower())
         entries.append(Entry(name, photo, columns))
     return entries

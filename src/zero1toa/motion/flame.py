@@ -16,7 +16,6 @@ weights, under the name `mapping` in an npz, there optionally with `bias` (52,).
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from zero1toa.arrays import DamagedArrays, read_array, read_arrays
 from zero1toa.errors import InputError
 from zero1toa.heads import arkit
 from zero1toa.heads.names import head_kind
@@ -40,6 +40,7 @@ JAW_OPEN_RADIANS = 0.404
 JAW_SIDE_RADIANS = 0.117
 """By which jawLeft at 1 moves them to the side: 6.6 mm at 56.6 mm from the joint."""
 
+_MOST_MAPPING = 64 << 20  # bytes; a mapping of 100 components has 40 kB
 _NEEDED = ("expr", "jaw_pose", "neck_pose", "eyes_pose", "rotation")
 
 
@@ -80,8 +81,8 @@ def read_flame(
     if missing:
         raise InputError(f"{shown} is no FLAME sequence as GaussianAvatars writes it: it lacks {', '.join(missing)}.")
     frames = len(np.atleast_1d(arrays["expr"]))
-    said = float(np.ravel(arrays["fps"])[0]) if "fps" in arrays else FPS
-    rate = check_fps(said if fps is None else fps)
+    said = np.ravel(arrays["fps"])[:1].tolist() if "fps" in arrays else [FPS]
+    rate = check_fps(fps if fps is not None else said[0] if said else float("nan"))
     if frames > LONGEST_SECONDS * rate:
         raise too_long(shown)
     root, neck, jaw, eyes = (
@@ -156,16 +157,20 @@ def _mapped(expression: NDArray[np.float64], path: Path, shown: str) -> NDArray[
     if not source.is_file():
         raise InputError(f"There is no mapping file {path}.")
     try:
-        loaded = np.load(source, allow_pickle=False)
-        given = {"mapping": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        with open(source, "rb") as file:
+            packed = file.read(2) == b"PK"
+        given = read_arrays(source, _MOST_MAPPING) if packed else {"mapping": read_array(source, _MOST_MAPPING)}
+    except (OSError, DamagedArrays) as error:
         raise InputError(f"{path} is no mapping of FLAME's expressions: it cannot be read as npz or npy.") from error
     matrix, bias = given.get("mapping"), given.get("bias", np.zeros(len(arkit.NAMES)))
+    if any(array is not None and array.dtype.kind not in "fiu" for array in (matrix, bias)):
+        raise InputError(f"{path} holds a mapping of something else than numbers.")
     if matrix is None or matrix.ndim != 2 or matrix.shape[1] != len(arkit.NAMES) or bias.shape != (len(arkit.NAMES),):
         raise InputError(f"{path} holds no mapping (E, 52) of FLAME's expressions to ARKit weights.")
     if len(matrix) > expression.shape[1]:
         raise InputError(f"{path} maps {len(matrix)} components, but {shown} has {expression.shape[1]}.")
-    weights: NDArray[np.float64] = (expression[:, : len(matrix)] @ matrix + bias).clip(0, 1)
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite numbers are refused below
+        weights: NDArray[np.float64] = (expression[:, : len(matrix)] @ matrix + bias).clip(0, 1)
     if not np.isfinite(weights).all():
         raise InputError(f"{path} holds a value that is not a number.")
     return weights
@@ -174,10 +179,9 @@ def _mapped(expression: NDArray[np.float64], path: Path, shown: str) -> NDArray[
 def _array(
     arrays: Mapping[str, NDArray[Any]], name: str, shape: tuple[int, ...] | None, shown: str
 ) -> NDArray[np.float64]:
-    try:
-        array = np.asarray(arrays[name], np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{shown} holds no numbers in {name}.") from error
+    if arrays[name].dtype.kind not in "fiu":
+        raise InputError(f"{shown} holds no numbers in {name}.")
+    array = arrays[name].astype(np.float64)
     if array.ndim != 2 or not len(array) or (shape is not None and array.shape != shape):
         raise InputError(f"{shown} holds {name} of the shape {array.shape}, not {shape or '(F, components)'}.")
     if not np.isfinite(array).all():

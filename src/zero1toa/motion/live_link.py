@@ -38,6 +38,9 @@ _HEADER = (
 _COUNT = len(_HEADER) - 2
 _ORDER = "YXZ"  # yaw, pitch, roll, intrinsic
 _MOST_FRAMES = 1_000_000  # more is no recording of a face, whatever its timecodes say
+_MOST_BYTES = 1 << 30  # of a file; an hour at 60 frames a second has 120 MB
+_MOST_COLUMNS = 1000  # recorders write 63
+_LONGEST_LINE = 1 << 20  # letters
 _DECIMALS = 6
 _TAIL = 8192  # bytes that surely hold the last row
 
@@ -93,6 +96,10 @@ def read_live_link(path: str | PathLike[str], fps: float | None = None) -> Motio
         return Motion.of(check_fps(fps), weights, head, neck, eyes)
     times = timecode.row_times(codes, shown)
     rate = timecode.frame_rate(times)
+    if (
+        times[-1] > LONGEST_SECONDS or times[-1] * rate > _MOST_FRAMES
+    ):  # days that pass between two rows, or no time at all
+        raise too_long(shown)
     motion = Motion.of(rate, weights, head, neck, eyes)
     return motion if timecode.is_even(times, rate) else _evened(motion, times)
 
@@ -129,12 +136,16 @@ def _read_rows(path: Path, shown: str, fps: float | None) -> _Rows:
         raise InputError(f"There is no motion file {shown}.")
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            start = file.readline()
+            start = file.readline(_LONGEST_LINE)
+            if len(start) == _LONGEST_LINE or path.stat().st_size > _MOST_BYTES:
+                raise InputError(f"{shown} is too large for a recording of a face.")
             file.seek(0)
             reader = csv.reader(file, delimiter=";" if start.count(";") > start.count(",") else ",")
             header = next(reader, [])
             if not any(name.strip() for name in header):
                 raise InputError(f"{shown} is empty.")
+            if len(header) > _MOST_COLUMNS:
+                raise InputError(f"{shown} has more than {_MOST_COLUMNS} columns.")
             at = next((i for i, name in enumerate(header) if plain(name) == "timecode"), None)
             if at is None and fps is None:
                 raise InputError(f"{shown} lacks the column Timecode; say the frame rate with --motion-fps.")
@@ -147,7 +158,7 @@ def _read_rows(path: Path, shown: str, fps: float | None) -> _Rows:
                 there = len(row) >= len(header) and any(cell.strip() for cell in row[2:])
                 rows.append(array("d", map(_number, row[: len(header)]) if there else ()))
                 if at is not None and fps is None:
-                    code = timecode.parse(row[at])
+                    code = timecode.parse(row[at]) if at < len(row) else None
                     if code is None:
                         raise InputError(f"{shown} has no timecode like 00:00:01:15.000 in row {len(rows) + 1}.")
                     codes.append(code)
@@ -158,7 +169,7 @@ def _read_rows(path: Path, shown: str, fps: float | None) -> _Rows:
                     raise too_long(shown)
                 if len(rows) > _MOST_FRAMES:
                     raise too_long(shown)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, ValueError, OverflowError, csv.Error) as error:
         raise InputError(f"{shown} cannot be read as a CSV file.") from error
     if not rows:
         raise InputError(f"{shown} has a header but no frame.")
@@ -169,7 +180,8 @@ def _last_timecode(path: Path, column: int, delimiter: str) -> tuple[float, floa
     """That of the last row, found without reading the file; None if it is not found."""
     with open(path, "rb") as file:
         file.seek(max(0, path.stat().st_size - _TAIL))
-        cells = file.read().decode("utf-8", "replace").rstrip().splitlines()[-1].split(delimiter)
+        lines = file.read().decode("utf-8", "replace").rstrip().splitlines()
+    cells = lines[-1].split(delimiter) if lines else []
     return timecode.parse(cells[column].strip('"')) if column < len(cells) else None
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from os import PathLike
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from zero1toa.errors import InputError
+from zero1toa.errors import InputError, told
 from zero1toa.heads import JOINTS, arkit
 
 Floats = NDArray[np.float32]
@@ -219,7 +220,7 @@ def too_long(source: str) -> InputError:
     return InputError(f"{source} is longer than {LONGEST_SECONDS / 3600:.0f} h; cut it before.")
 
 
-def check_fps(fps: float) -> float:
+def check_fps(fps: Any) -> float:
     """The frame rate as a float.
 
     Raises:
@@ -227,17 +228,18 @@ def check_fps(fps: float) -> float:
     """
     try:
         value = float(fps)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         value = float("nan")
     if not (np.isfinite(value) and value > 0):
-        raise InputError(f"A frame rate is a positive number of frames a second, not {fps}.")
+        raise InputError(f"A frame rate is a positive number of frames a second, not {told(fps)}.")
     return value
 
 
 def _numbers(values: ArrayLike, what: str) -> Floats:
     try:
-        array = np.array(values, np.float32)
-    except (TypeError, ValueError) as error:
+        with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, which is refused
+            array = np.array(values, np.float32)
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"The {what} of the motion are not an array of numbers.") from error
     if not np.isfinite(array).all():
         raise InputError(f"The {what} of the motion hold a value that is not a number.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
+from zero1toa.arrays import DamagedArrays, read_arrays
 from zero1toa.errors import InputError, MissingDependency
 
 from .builtin import BUILTIN_NAMES, builtin
 from .flame import is_flame, read_flame
 from .live_link import is_live_link, read_live_link
 from .motion import LONGEST_SECONDS, Motion, too_long
-from .store import load_npz
+from .store import MOST_BYTES, load_npz
 from .weights_file import read_json, read_npz_weights
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ class Tracked(Protocol):
 
 Tracker = Callable[[Path], Tracked]
 """Finds the motion of the face in a video file or in a folder of frames."""
+
+_NOT_MOTION = ("static_offset", "dynamic_offset", "shape", "translation")
+"""Of FLAME sequences: 60 kB a frame that say how a person looks."""
 
 _PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 
@@ -126,13 +129,10 @@ def open_to_read(path: Path, shown: str) -> Any:
 
 def _from_npz(path: Path, name: str, fps: float | None, mapping: str | Path | None, head: str | None) -> MotionSource:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            names = set(file.files)
-            ours = {"format", "fps", "names", "weights", "head", "neck"} <= names
-            arrays = {} if ours else {key: file[key] for key in names if key not in ("static_offset", "shape")}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        arrays = read_arrays(path, MOST_BYTES, lambda key: key not in _NOT_MOTION)
+    except (OSError, DamagedArrays) as error:
         raise InputError(f"{name} is no motion file, or it is damaged.") from error
-    if ours:
+    if {"format", "fps", "names", "weights", "head", "neck"} <= set(arrays):
         motion = load_npz(path)
         return MotionSource(motion if fps is None else motion.frames(np.arange(len(motion)), fps), "npz", path)
     if is_flame(arrays):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from zero1toa.arrays import DamagedArrays, read_arrays
 from zero1toa.errors import InputError
 from zero1toa.files import atomic_write
 from zero1toa.heads import arkit
@@ -16,7 +16,8 @@ from zero1toa.heads import arkit
 from .motion import Motion
 
 _FORMAT = 1
-_BROKEN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+MOST_BYTES = 256 << 20
+"""Of a motion's arrays: an hour at 60 frames a second has 55 MB, with float64 for everything 120 MB."""
 
 
 def save_npz(path: str | PathLike[str], motion: Motion) -> None:
@@ -58,11 +59,8 @@ def load_npz(path: str | PathLike[str]) -> Motion:
 
 def _read(source: Path, shown: str | PathLike[str]) -> dict[str, Any]:
     try:
-        with zipfile.ZipFile(source):  # np.load would take a lone array, too
-            pass
-        with np.load(source, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        return read_arrays(source, MOST_BYTES)
     except PermissionError as error:
         raise InputError(f"Cannot read {shown}: permission is denied.") from error
-    except _BROKEN as error:
+    except (OSError, DamagedArrays) as error:
         raise InputError(f"{shown} is no motion file, or it is damaged.") from error

@@ -32,7 +32,9 @@ _FPS_KEYS = ("fps", "exportFps", "frame_rate", "frameRate")
 _NAME_KEYS = ("names", "facsNames", "blendshape_names", "blendshapeNames")
 _MATRIX_KEYS = ("weights", "weightMat", "blendshapes")
 _FRAME_WEIGHTS = ("weights", "blendshapes", "blendShapes")
-_LARGEST_JSON = 1 << 30  # bytes
+_LARGEST_JSON = 256 << 20
+"""Bytes. Python's JSON takes up to 24 times as much memory; half an hour at 60 frames a second, in words as short as
+JSON's, has 60 MB."""
 
 
 def read_json(path: Path, fps: float | None = None) -> Motion:
@@ -44,7 +46,7 @@ def read_json(path: Path, fps: float | None = None) -> Motion:
     shown = str(path)
     try:
         if path.stat().st_size > _LARGEST_JSON:
-            raise too_long(shown)
+            raise InputError(f"{shown} has more than {_LARGEST_JSON >> 20} MB of JSON; give it in parts, or as npz.")
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise InputError(f"{shown} cannot be read as JSON.") from error
@@ -53,6 +55,8 @@ def read_json(path: Path, fps: float | None = None) -> Motion:
     places = [top, metadata] if isinstance(metadata, dict) else [top]
     rate = check_fps(fps if fps is not None else _first(places, _FPS_KEYS, _FPS))
     names = _first(places, _NAME_KEYS, None)
+    if not (names is None or _are_texts(names)):
+        raise InputError(f"{shown} holds names that are no list of texts.")
     frames = _first([top], (*_MATRIX_KEYS, "frames"), None)
     if not isinstance(frames, list) or not frames:
         raise InputError(f"{shown} holds no frames of ARKit weights.")
@@ -71,9 +75,11 @@ def read_npz_weights(arrays: Mapping[str, NDArray[Any]], shown: str, fps: float 
         InputError: they are no ARKit weights, or their numbers cannot be used.
     """
     said = next((arrays[key] for key in _FPS_KEYS if key in arrays), None)
-    rate = check_fps(fps if fps is not None else (_FPS if said is None else said.ravel()[0].item()))
+    rate = check_fps(fps if fps is not None else _FPS if said is None else next(iter(said.ravel().tolist()), None))
     given = next((arrays[key] for key in _MATRIX_KEYS if key in arrays), None)
     names = next((arrays[key].ravel().tolist() for key in _NAME_KEYS if key in arrays), None)
+    if not (names is None or _are_texts(names)):
+        raise InputError(f"{shown} holds names that are no texts.")
     if given is None:
         columns = [key for key, array in arrays.items() if plain(key) in _PLAIN and array.ndim == 1]
         if not columns or len({len(arrays[key]) for key in columns}) != 1:
@@ -99,6 +105,10 @@ def _first(places: Sequence[Mapping[str, Any]], keys: Sequence[str], otherwise: 
     return next((place[key] for place in places for key in keys if key in place), otherwise)
 
 
+def _are_texts(names: Any) -> bool:
+    return isinstance(names, list) and all(isinstance(name, str) for name in names)
+
+
 def _rows(frames: list[Any], names: Any, shown: str) -> tuple[list[Any], Any]:
     """Rows of numbers and their names, from frames that are objects."""
     rows: list[Any] = []
@@ -121,9 +131,10 @@ def _rows(frames: list[Any], names: Any, shown: str) -> tuple[list[Any], Any]:
 
 def _matrix(values: Any, shown: str) -> NDArray[np.float64]:
     try:
-        return np.asarray(values, np.float64)
-    except (TypeError, ValueError) as error:
+        array = np.asarray(values, np.float64)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InputError(f"{shown} holds frames of different lengths, or what is no number.") from error
+    return array
 
 
 def _named(values: NDArray[np.float64], names: Any, shown: str) -> NDArray[np.float64]:
@@ -136,4 +147,4 @@ def _named(values: NDArray[np.float64], names: Any, shown: str) -> NDArray[np.fl
         names = arkit.NAMES
     if len(names) != values.shape[1]:
         raise InputError(f"{shown} holds {len(names)} names for {values.shape[1]} weights a frame.")
-    return arkit_weights(values, arkit_columns([str(name) for name in names], shown), shown)
+    return arkit_weights(values, arkit_columns(list(names), shown), shown)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import struct
 import warnings
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from zero1toa.errors import InputError
+from zero1toa.errors import InputError, told
+from zero1toa.media import DAMAGED_PICTURE
 
 DEMO: Final = "demo"
 MAX_MEGAPIXELS: Final = 50.0  # decoding more takes gigabytes of memory; no portrait camera needs it
+MAX_BYTES: Final = 512 << 20  # of the file; 50 megapixels of 16 bits a channel have 400 MB
 MIN_SIDE: Final = 64  # px; a smaller picture cannot hold a face that is large enough
 MAX_SIDE: Final = 4096  # px; larger pictures are reduced: a face fills a crop of 512
 
 # Formats whose readers are plain decoders. EPS and its kind would start other programs.
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "MPO", "PPM", "TGA", "JPEG2000", "AVIF", "ICO", "PSD")
-# What Pillow's readers raise on damaged files: found by decoding 3,000 files with random bytes changed.
-_DAMAGED: Final = (OSError, SyntaxError, ValueError, IndexError, TypeError, RuntimeError, struct.error, zlib.error)
 _CURES: Final = {
     ".heic": "save it as JPEG or PNG first",
     ".heif": "save it as JPEG or PNG first",
@@ -66,7 +64,10 @@ def load_photo(source: str | Path) -> Photo:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's remarks on size (checked here) and on odd metadata
         upright = _decode(path, notes)
-    color, alpha = _to_srgb(upright, notes)
+        try:
+            color, alpha = _to_srgb(upright, notes)
+        except DAMAGED_PICTURE as error:  # a mode or a palette that cannot be what it says
+            raise InputError(f"{path} holds colours that cannot be read; save it as PNG or JPEG first.") from error
     return _finish(path, color, alpha, notes)
 
 
@@ -86,8 +87,10 @@ def _decode(path: Path, notes: list[str]) -> Image.Image:
                     notes.append(f"The file holds {frames} pictures; the first one is used.")
             picture.load()
             return ImageOps.exif_transpose(picture)
-    except _DAMAGED as error:
-        raise InputError(f"{path} is damaged or cut short ({error}); use a whole copy of the picture.") from error
+    except DAMAGED_PICTURE as error:
+        raise InputError(
+            f"{path} is damaged or cut short ({told(str(error))}); use a whole copy of the picture."
+        ) from error
 
 
 def _open(path: Path) -> Image.Image:
@@ -99,7 +102,10 @@ def _open(path: Path) -> Image.Image:
         raise InputError(f"{path} is not a regular file; give a picture file.")
     Image.init()
     try:
-        return Image.open(path, formats=[name for name in _FORMATS if name in Image.OPEN])
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path} is larger than {MAX_BYTES >> 20} MB; save it smaller, for example as JPEG.")
+        # From memory: of a file, some of Pillow's readers fetch as many bytes as its header claims to have.
+        return Image.open(io.BytesIO(path.read_bytes()), formats=[name for name in _FORMATS if name in Image.OPEN])
     except UnidentifiedImageError as error:
         cure = _CURES.get(path.suffix.lower(), "use a JPEG, PNG, WebP or TIFF file")
         raise InputError(f"{path} is not a picture that can be read; {cure}.") from error

@@ -11,7 +11,6 @@ An npz holds `frames` (F, H, W, 3 or 4), uint8 or in [0, 1], `viewmats` (F, 4, 4
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,10 +20,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..arrays import DamagedArrays, read_arrays
 from ..camera import Camera
-from ..errors import InputError
+from ..errors import InputError, told
 from ..heads import JOINTS, arkit
-from ..media import write_png
+from ..media import DAMAGED_PICTURE, write_png
 from .external import drive_description, frame_name
 from .protocol import Drive, Video
 
@@ -32,6 +32,10 @@ DESCRIPTIONS = ("cameras.json", "drive.json")
 """Names of the file that says what the frames should show."""
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+_ARRAYS = ("frames", "viewmats", "intrinsics", "expressions", "poses")
+_MOST_BYTES = 1 << 30  # of all arrays; 16 frames of 1024 px have 67 MB as bytes
+_MOST_DESCRIPTION = 64 << 20  # bytes; a frame has 3 kB
+_MOST_SIDE = 1 << 14  # px of a frame
 _PLACES = ("out", "render", "")  # where frames are looked for: the prior's answer before what it was asked about
 
 
@@ -100,6 +104,8 @@ def _read_folder(folder: Path) -> ClipFile:
 
 def _drive(source: Path) -> tuple[Drive, float]:
     try:
+        if source.stat().st_size > _MOST_DESCRIPTION:
+            raise ValueError("the file is too large")
         content = json.loads(source.read_text(encoding="utf-8"))
         width, height = int(content["width"]), int(content["height"])
         cameras, expressions, poses = [], [], []
@@ -111,8 +117,14 @@ def _drive(source: Path) -> tuple[Drive, float]:
             poses.append([frame.get("pose", {}).get(name, (0.0, 0.0, 0.0)) for name in JOINTS])
         drive = Drive(cameras, torch.tensor(expressions), torch.tensor(poses, dtype=torch.float32))
         background = float(content.get("background", 0.0))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{source} does not describe frames with their cameras ({error}).") from error
+        if (
+            not all(np.isfinite([*c.viewmat.ravel(), c.fx, c.fy, c.cx, c.cy]).all() for c in cameras)
+            or not 0 < max(width, height) <= _MOST_SIDE
+        ):
+            raise ValueError("a camera has no proper numbers")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
+        why = told(str(error).partition("\n")[0])
+        raise InputError(f"{source} does not describe frames with their cameras ({why}).") from error
     if not cameras:
         raise InputError(f"{source} describes no frame.")
     return drive.checked(), background
@@ -125,16 +137,17 @@ def _picture(path: Path, size: tuple[int, int]) -> NDArray[np.float32]:
             if picture.size != size:
                 raise InputError(f"{path} has {picture.size[0]} x {picture.size[1]} px, not {size[0]} x {size[1]}.")
             return np.asarray(picture.convert("RGBA"), np.float32) / 255
-    except (OSError, SyntaxError, ValueError) as error:
+    except DAMAGED_PICTURE as error:
         raise InputError(f"{path} is no picture that can be read.") from error
 
 
 def _read_npz(path: Path) -> ClipFile:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        arrays = read_arrays(path, _MOST_BYTES, lambda name: name in _ARRAYS)
+    except (OSError, DamagedArrays) as error:
         raise InputError(f"{path} is no npz of a clip, or it is damaged.") from error
+    if any(array.dtype.kind not in "fiu" for array in arrays.values()):
+        raise InputError(f"{path} is no npz of a clip: it holds something else than numbers.")
     missing = [name for name in ("frames", "viewmats", "intrinsics") if name not in arrays]
     if missing:
         raise InputError(f"{path} is no npz of a clip: it lacks {', '.join(missing)}.")

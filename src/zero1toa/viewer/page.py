@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import re
+from hashlib import sha256
 from importlib import resources
 
 from zero1toa.errors import AssetError
@@ -21,6 +22,7 @@ CLIENT_FILES = {
 
 _STYLE = '<link rel="stylesheet" href="style.css">'
 _SCRIPT = '<script type="module" src="app.js"></script>'
+_CHARSET = '<meta charset="utf-8">'
 _GZIP_LEVEL = 9
 
 
@@ -60,7 +62,23 @@ def standalone_page(avatar: bytes, name: str) -> bytes:
         f'<script type="module">{_inside_script(script)}</script>',
     ]
     page = page.replace(_STYLE, f"<style>{style}</style>").replace(_SCRIPT, "\n".join(parts))
-    return page.encode()
+    assert _CHARSET in page
+    rules = f'<meta http-equiv="Content-Security-Policy" content="{_policy(_inside_script(script), style)}">'
+    rules += '\n<meta name="referrer" content="no-referrer">'
+    return page.replace(_CHARSET, f"{_CHARSET}\n{rules}", 1).encode()
+
+
+def _policy(script: str, style: str) -> str:
+    """What the single file may do: run its own script and no other, and load nothing but what it makes itself.
+
+    As the server's, with the digests of script and style in the place of their addresses.
+    """
+    own_script, own_style = (base64.b64encode(sha256(text.encode()).digest()).decode() for text in (script, style))
+    return (
+        f"default-src 'none'; script-src 'sha256-{own_script}' blob: 'wasm-unsafe-eval'; worker-src blob:; "
+        f"style-src 'sha256-{own_style}'; style-src-attr 'unsafe-inline'; img-src data: blob:; media-src blob:; "
+        "connect-src blob: data:; base-uri 'none'; form-action 'none'"
+    )
 
 
 def _inside_script(text: str) -> str:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import gzip
 import ipaddress
 import json
+import secrets
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from zero1toa._version import __version__
 from zero1toa.errors import InputError, OutputError
+from zero1toa.viewer.connections import BoundedHandler, BoundedServer
 from zero1toa.viewer.motions import packed_motions
 from zero1toa.viewer.page import CLIENT_FILES, client_file
 
@@ -44,6 +45,8 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 
+_TOKEN_BYTES = 16  # of chance in the address of a server for the network
+_BLOCK = 1 << 16  # bytes that are sent at a time: each has the whole time limit, so that a slow network can be slow
 _COMPRESSED_FROM = 1024  # bytes
 _GZIP_LEVEL = 5
 
@@ -82,10 +85,11 @@ class ViewerServer:
         except OSError as error:
             raise InputError(f"'{host}' is no address of this machine.") from error
         allowed = _allowed_hosts(host)
-        handler = type("Handler", (_Handler,), {"pages": pages, "allowed": allowed})
-        server = type("Server", (ThreadingHTTPServer,), {"address_family": family, "daemon_threads": True})
+        self.token = "" if allowed is not None else secrets.token_urlsafe(_TOKEN_BYTES)
+        handler = type("Handler", (_Handler,), {"pages": pages, "allowed": allowed, "token": self.token})
+        server = type("Server", (BoundedServer,), {"address_family": family})
         try:
-            self._server: ThreadingHTTPServer = server((host, port), handler)
+            self._server: BoundedServer = server((host, port), handler)
         except OSError as error:
             raise OutputError(
                 f"Port {port} of {host} cannot be used ({error.strerror or error}); choose another one with --port, "
@@ -101,9 +105,17 @@ class ViewerServer:
 
     @property
     def url(self) -> str:
-        """The address to open."""
-        host = {"0.0.0.0": LOOPBACK, "::": "::1", "": LOOPBACK}.get(self.host, self.host)
-        return f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
+        """The address to open on this machine."""
+        return self._address({"0.0.0.0": LOOPBACK, "::": "::1", "": LOOPBACK}.get(self.host, self.host))
+
+    @property
+    def network_url(self) -> str:
+        """The address for others, by this machine's name where it listens on all of its addresses."""
+        return self._address(socket.gethostname() if self.host in ("0.0.0.0", "::", "") else self.host)
+
+    def _address(self, host: str) -> str:
+        place = f"{self.token}/" if self.token else ""  # before all names, so that every address of the page has it
+        return f"http://[{host}]:{self.port}/{place}" if ":" in host else f"http://{host}:{self.port}/{place}"
 
     def serve(self) -> None:
         """Answers until `close` is called from another thread, or Ctrl-C."""
@@ -177,13 +189,13 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(BoundedHandler):
     pages: Mapping[str, _Page]
     allowed: frozenset[str] | None
+    token: str  # that every address begins with; "" for none
     server_version = f"zero1toa/{__version__}"
     sys_version = ""
     protocol_version = "HTTP/1.1"
-    timeout = 30  # seconds that a connection may stay silent
 
     def do_GET(self) -> None:
         self._answer(body=True)
@@ -193,19 +205,31 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *, body: bool) -> None:
         if not self._host_is_ours():
-            self._send(
-                HTTPStatus.MISDIRECTED_REQUEST, _page(b"This server does not go by that name.\n", "text/plain"), body
-            )
-            return
-        page = self.pages.get(urlsplit(self.path).path)
-        if page is None:
-            self._send(HTTPStatus.NOT_FOUND, _page(b"There is nothing here.\n", "text/plain"), body)
-            return
-        self._send(HTTPStatus.OK, page, body)
+            self._refuse(HTTPStatus.MISDIRECTED_REQUEST, "This server does not go by that name.", body)
+        elif not self._asked_by_us():
+            self._refuse(HTTPStatus.FORBIDDEN, "A page of another site asks for this.", body)
+        elif self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
+            self.close_connection = True  # what was sent is not looked at
+            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "This server takes nothing.", body)
+        elif (page := self._page()) is None:
+            self._refuse(HTTPStatus.NOT_FOUND, "There is nothing here.", body)
+        else:
+            self._send(HTTPStatus.OK, page, body)
+
+    def _page(self) -> _Page | None:
+        """The page of exactly this address: nothing is decoded, joined or looked up on a disk."""
+        path = self.path.partition("?")[0]
+        if self.token:
+            token, slash, name = path.removeprefix("/").partition("/")
+            if not secrets.compare_digest(token.encode("utf-8", "replace"), self.token.encode()) or not slash:
+                return None
+            path = f"/{name}"
+        return self.pages.get(path)
 
     def _host_is_ours(self) -> bool:
+        hosts = self.headers.get_all("Host") or []
         try:
-            name = urlsplit(f"//{self.headers.get('Host', '')}").hostname
+            name = urlsplit(f"//{hosts[0]}").hostname if len(hosts) == 1 else None
         except ValueError:
             return False
         if not name:
@@ -218,22 +242,37 @@ class _Handler(BaseHTTPRequestHandler):
             return name in {"localhost", socket.gethostname().lower(), socket.getfqdn().lower()}
         return True
 
+    def _asked_by_us(self) -> bool:
+        """Whether no page of another site asks, as far as the browser says. Links from elsewhere may lead here."""
+        origins = self.headers.get_all("Origin") or []
+        if any(origin.lower() != f"http://{self.headers['Host']}".lower() for origin in origins):
+            return False
+        site, mode = self.headers.get("Sec-Fetch-Site", "none"), self.headers.get("Sec-Fetch-Mode", "navigate")
+        return site in ("none", "same-origin") or mode == "navigate"
+
+    def _refuse(self, status: HTTPStatus, why: str, body: bool) -> None:
+        self._send(status, _page(f"{why}\n".encode(), "text/plain; charset=utf-8"), body)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """For what cannot be understood; says nothing of what was asked."""
+        self.close_connection = True
+        self._refuse(HTTPStatus(code), HTTPStatus(code).phrase, self.command != "HEAD")
+
     def _send(self, status: HTTPStatus, page: _Page, body: bool) -> None:
         content = page.content
         self.send_response(status)
-        if page.gzipped is not None and "gzip" in self.headers.get("Accept-Encoding", ""):
+        accepted = self.headers.get("Accept-Encoding", "") if hasattr(self, "headers") else ""
+        if page.gzipped is not None and "gzip" in accepted:
             content = page.gzipped
             self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Type", page.kind)
         self.send_header("Content-Length", str(len(content)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
         for name, value in _HEADERS.items():
             self.send_header(name, value)
         self.end_headers()
         if body:
-            try:
-                self.wfile.write(content)
-            except ConnectionError:
-                self.close_connection = True  # the browser went away
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing: the terminal is the user's."""
+            view = memoryview(content)
+            for start in range(0, len(content), _BLOCK):
+                self.wfile.write(view[start : start + _BLOCK])

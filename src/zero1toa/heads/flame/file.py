@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zero1toa.arrays import DamagedArrays, read_arrays
 from zero1toa.errors import AssetError
 
 from ..fingerprint import fingerprint
@@ -26,7 +25,8 @@ JOINT_PARENTS = (-1, 0, 1, 1, 1)
 """Root, neck, jaw, left eye, right eye."""
 
 UNKNOWN = "edition unknown"
-_MOST_BYTES = 1 << 30  # of a file and of what an npz unpacks to; FLAME's have 50 to 80 MB
+_ARRAYS = ("v_template", "f", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table")
+_MOST_BYTES = 512 << 20  # of a file and of what an npz unpacks to; FLAME's have 50 to 80 MB
 _HEIGHT = (0.15, 0.6)  # metres from chin or chest to crown: the model is in metres, not in millimetres
 
 
@@ -162,16 +162,6 @@ def _numbers(content: Mapping[str, Any], name: str, shape: tuple[int, ...], show
 
 def _read_npz(raw: bytes, shown: str) -> dict[str, Any]:
     try:
-        with zipfile.ZipFile(BytesIO(raw)) as archive:
-            if sum(item.file_size for item in archive.infolist()) > _MOST_BYTES:
-                raise AssetError(f"{shown} unpacks to more than a FLAME model holds; get it from its publisher.")
-        out: dict[str, Any] = {}
-        with np.load(BytesIO(raw), allow_pickle=False) as arrays:
-            for name in arrays.files:
-                try:
-                    out[name] = arrays[name]
-                except ValueError:  # an array of Python objects, which only a pickle could hold
-                    continue
-        return out
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError, MemoryError) as error:
-        raise AssetError(f"{shown} cannot be read as an npz ({str(error)[:100]}); get a fresh copy.") from error
+        return dict(read_arrays(raw, _MOST_BYTES, lambda name: name in _ARRAYS))
+    except DamagedArrays as error:
+        raise AssetError(f"{shown} cannot be read as an npz ({error}); get a fresh copy.") from error

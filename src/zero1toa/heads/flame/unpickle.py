@@ -16,9 +16,11 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from zero1toa.errors import AssetError
+from zero1toa.errors import AssetError, told
 
-_MOST_BYTES = 1 << 30  # of one array; the largest of FLAME, all its shapes in float64, has 48 MB
+_MOST_BYTES = 1 << 29  # of all arrays together; FLAME's have 60 MB, its shapes in float64 alone 48 MB
+_MOST_SPARSE = 1 << 26  # bytes of a sparse matrix written out; FLAME's joint regressor has 0.2 MB
+_DEEPEST_SELECTION = 8  # chumpy arrays chosen from chumpy arrays
 _MOST_DIMENSIONS = 4
 _KINDS = "fiub"  # floats, whole numbers, truth values; never Python objects
 
@@ -59,7 +61,7 @@ class _Dtype(_Inert):
         code = self.arguments[0] if self.arguments else None
         code = code.decode("latin1") if isinstance(code, bytes) else code
         if not isinstance(code, str) or len(code) > 4 or code.lstrip("<>|=")[:1] not in _KINDS:
-            raise Refused(f"holds an array of the type {code!r}")
+            raise Refused(f"holds an array of the type {told(code) if isinstance(code, str) else type(code).__name__}")
         dtype = np.dtype(code)
         order = self.state[1] if isinstance(self.state, tuple) and len(self.state) > 1 else "="
         order = order.decode("latin1") if isinstance(order, bytes) else order
@@ -114,9 +116,9 @@ class _Sparse(_Inert):
             raise Refused("holds a sparse matrix without content")
         names = {str(k, "latin1") if isinstance(k, bytes) else k: v for k, v in state.items()}
         shape = names.get("_shape", names.get("shape"))
-        data, indices, indptr = (np.asarray(plain(names.get(k))) for k in ("data", "indices", "indptr"))
+        data, indices, indptr = (_plain_array(names.get(k)) for k in ("data", "indices", "indptr"))
         rows, columns = _shape(shape, 2)
-        if rows * columns * 8 > _MOST_BYTES:
+        if rows * columns * 8 > _MOST_SPARSE:
             raise Refused("holds a sparse matrix that is too large")
         outer, inner = (columns, rows) if self.by_column else (rows, columns)
         whole = indices.dtype.kind in "iu" and indptr.dtype.kind in "iu" and data.dtype.kind in "fiu"
@@ -139,13 +141,24 @@ class _SparseRows(_Sparse):
 class _Chumpy(_Inert):
     """Any class of chumpy, the retired library in which older files keep arrays: its state says the values."""
 
+    def depth(self) -> int:
+        """How many selections follow each other; counted no further than is allowed, whichever way they branch."""
+        deepest, level, seen = 0, [self], {id(self)}
+        while level and deepest <= _DEEPEST_SELECTION:
+            inner = [v for c in level if isinstance(c.state, dict) for v in c.state.values() if isinstance(v, _Chumpy)]
+            level = [c for c in inner if not (id(c) in seen or seen.add(id(c)))]  # type: ignore[func-returns-value]
+            deepest += 1
+        return deepest
+
     def value(self) -> NDArray[Any]:
         state = self.state if isinstance(self.state, dict) else {}
         names = {str(k, "latin1") if isinstance(k, bytes) else k: v for k, v in state.items()}
         if "x" in names:
-            return np.asarray(plain(names["x"]))
+            return _plain_array(names["x"])
         if "a" in names and "idxs" in names:
-            base, index = np.asarray(plain(names["a"])).ravel(), np.asarray(plain(names["idxs"]))
+            if self.depth() > _DEEPEST_SELECTION:
+                raise Refused("holds chumpy selections of selections")
+            base, index = _plain_array(names["a"]).ravel(), _plain_array(names["idxs"])
             if index.dtype.kind not in "iu" or (
                 index.size and not -len(base) <= index.min() <= index.max() < len(base)
             ):
@@ -156,8 +169,15 @@ class _Chumpy(_Inert):
         raise Refused("holds a chumpy expression instead of plain values")
 
 
+class _Encoded(_Inert):
+    """`_codecs.encode`, the way in which Python 2 protocols of Python 3 write bytes. Encoded only when it is looked at:
+    one long text that is encoded a thousand times over would fill the memory."""
+
+    def value(self) -> bytes:
+        return _encode(*self.arguments)
+
+
 def _encode(text: Any, encoding: Any = "latin1", *_: Any) -> bytes:
-    """`_codecs.encode`, the way in which Python 2 protocols of Python 3 write bytes."""
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
         raise Refused("encodes text in an unusual way")
     return text.encode("latin1")
@@ -200,7 +220,7 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     **{(module, f"{module[-3:]}_{kind}"): _SparseRows for module in _SCIPY[2:] for kind in ("matrix", "array")},
     ("chumpy.ch", "Ch"): _Chumpy,
     ("chumpy.reordering", "Select"): _Chumpy,
-    ("_codecs", "encode"): _Call(_encode),
+    ("_codecs", "encode"): _Encoded,
     ("copy_reg", "_reconstructor"): _Call(_reconstructor),
     ("copyreg", "_reconstructor"): _Call(_reconstructor),
     ("__builtin__", "object"): _Object,
@@ -229,12 +249,14 @@ class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined, misc, unused-
 
     read: Callable[[int], bytes]  # both are made by `load`
     append: Callable[[Any], None]
+    pop_mark: Callable[[], list[Any]]
+    stack: list[Any]
 
     def find_class(self, module: str, name: str) -> Any:
         try:
             return _ALLOWED[module, name]
         except KeyError:
-            raise Refused(f"names {module}.{name}"[:200]) from None
+            raise Refused(f"names {told(f'{module}.{name}', 200)}") from None
 
     def _bytearray(self) -> None:
         (size,) = struct.unpack("<Q", self.read(8))
@@ -243,6 +265,38 @@ class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined, misc, unused-
         self.append(bytes(self.read(size)))
 
     dispatch[pickle.BYTEARRAY8[0]] = _bytearray
+
+    # Keys are compared by their hash, and that of a tuple of one tuple twice, forty times over, takes for ever.
+
+    def _setitem(self) -> None:
+        value, key = self.stack.pop(), self.stack.pop()
+        self.stack[-1][_key(key)] = value
+
+    dispatch[pickle.SETITEM[0]] = _setitem
+
+    def _setitems(self) -> None:
+        items = self.pop_mark()
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            self.stack[-1][_key(key)] = value
+
+    dispatch[pickle.SETITEMS[0]] = _setitems
+
+    def _dict(self) -> None:
+        items = self.pop_mark()
+        self.append({_key(key): value for key, value in zip(items[::2], items[1::2], strict=True)})
+
+    dispatch[pickle.DICT[0]] = _dict
+
+    def _additems(self) -> None:
+        items = self.pop_mark()
+        self.stack[-1].update(_key(item) for item in items)
+
+    dispatch[pickle.ADDITEMS[0]] = _additems
+
+    def _frozenset(self) -> None:
+        self.append(frozenset(_key(item) for item in self.pop_mark()))
+
+    dispatch[pickle.FROZENSET[0]] = _frozenset
 
 
 def read_pickle(raw: bytes, shown: str) -> dict[str, Any]:
@@ -262,19 +316,50 @@ def read_pickle(raw: bytes, shown: str) -> dict[str, Any]:
         loaded = _Unpickler(io.BytesIO(raw), encoding="latin1").load()
         if not isinstance(loaded, dict):
             raise Refused("holds no dictionary")
-        return {str(key): plain(value) for key, value in loaded.items() if _is_data(value)}
+        return _counted({str(key): value for key, value in loaded.items() if _is_data(value)})
     except Refused as error:
         raise AssetError(
             f"{shown} was refused because it {error}, which no head model needs; get it from its publisher."
         ) from error
     except (Exception, MemoryError, RecursionError) as error:  # damaged programs fail in any way they like
-        reason = f"{type(error).__name__}: {error}"[:120]
+        reason = told(f"{type(error).__name__}: {error}", 120)
         raise AssetError(f"{shown} cannot be read as a pickle ({reason}); get a fresh copy.") from error
 
 
 def plain(value: Any) -> Any:
     """What an inert object stands for."""
-    return value.value() if isinstance(value, (_Dtype, _Array, _Frombuffer, _Scalar, _Sparse, _Chumpy)) else value
+    return (
+        value.value()
+        if isinstance(value, (_Dtype, _Array, _Frombuffer, _Scalar, _Sparse, _Chumpy, _Encoded))
+        else value
+    )
+
+
+def _plain_array(value: Any) -> NDArray[Any]:
+    """Never of lists: one that holds another twice, forty times over, is an array without end."""
+    value = plain(value)
+    if not isinstance(value, (np.ndarray, np.generic, int, float)):
+        raise Refused("holds something else than an array")
+    return np.asarray(value)
+
+
+def _counted(values: dict[str, Any]) -> dict[str, Any]:
+    """The plain values; one that many names share is made once, and all together have a limit."""
+    made: dict[int, Any] = {}
+    left = _MOST_BYTES
+    for value in values.values():
+        if id(value) not in made:
+            made[id(value)] = plain(value)
+            left -= getattr(made[id(value)], "nbytes", 0)
+            if left < 0:
+                raise Refused("holds too much")
+    return {name: made[id(value)] for name, value in values.items()}
+
+
+def _key(key: Any) -> Any:
+    if not isinstance(key, (str, bytes, int, float)):
+        raise Refused("names its values by something else than texts and numbers")
+    return key
 
 
 def _is_data(value: Any) -> bool:
@@ -286,11 +371,12 @@ def _shape(shape: Any, dimensions: int | None = None) -> tuple[int, ...]:
     shape = tuple(plain(n) for n in shape) if isinstance(shape, (tuple, list, np.ndarray)) else (shape,)
     whole = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and 0 <= n < 2**31 for n in shape)
     if not whole or len(shape) > _MOST_DIMENSIONS or (dimensions is not None and len(shape) != dimensions):
-        raise Refused(f"holds an array of the shape {shape!r:.60}")
+        raise Refused("holds an array of no proper shape")
     return tuple(int(n) for n in shape)
 
 
 def _array(raw: Any, dtype: Any, shape: Any, order: Any) -> NDArray[Any]:
+    raw = plain(raw)
     if not isinstance(dtype, _Dtype) or not isinstance(raw, (bytes, str)) or order not in ("C", "F"):
         raise Refused("holds an array without content")
     data = raw.encode("latin1") if isinstance(raw, str) else raw
