@@ -1,7 +1,7 @@
 """Eyeballs turned in their sockets until each iris lies on the photo's.
 
-The gaze of the fit is good to some degrees, which is a third of an iris: what of the photo's iris lies beside the one of
-the head would be painted on the white.
+The gaze of the fit is good to some degrees, which is a third of an iris: what of the photo's iris lies beside the
+head's would be painted on the white.
 """
 
 from __future__ import annotations
