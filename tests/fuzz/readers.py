@@ -49,8 +49,7 @@ def _read_avatar(path: Path) -> Any:
 def _read_gaussian_avatars(path: Path) -> Any:
     from zero1toa.avatar_io import gaussian_avatars_read, load_any
 
-    opener = "open_head" if hasattr(gaussian_avatars_read, "open_head") else "load_head"
-    with mock.patch.object(gaussian_avatars_read, opener, return_value=_like_flame()):
+    with mock.patch.object(gaussian_avatars_read, "open_head", return_value=_like_flame()):
         return load_any(path, "flame:not-read")
 
 
@@ -124,6 +123,18 @@ def _read_flame(path: Path) -> Any:
         if not str(error).endswith("vertices instead of 5023."):
             raise
         return None  # as far as the seeds get: a whole model has 60 MB
+
+
+def _read_gnm(path: Path) -> Any:
+    from zero1toa.errors import AssetError
+    from zero1toa.heads.gnm.file import read_gnm
+
+    try:
+        return read_gnm(path)
+    except AssetError as error:
+        if "only the head of version 3 is known" not in str(error):
+            raise
+        return None  # as far as the seed gets
 
 
 def _read_tensors(path: Path) -> Any:
@@ -201,6 +212,7 @@ READERS: dict[str, Reader] = {
     "motion_npz": Reader("x.npz", seeds.motion_arrays, _read_motion, _motion_is_whole),
     "flame_mapping": Reader("x.npz", seeds.mappings, _read_mapping, _motion_is_whole),
     "flame_model": Reader("x.pkl", seeds.pickles, _read_flame),
+    "gnm_model": Reader("x.npz", seeds.gnm_models, _read_gnm),
     "safetensors": Reader("x.safetensors", seeds.safetensors, _read_tensors, _tensors_are_whole),
     "torch_weights": Reader("x.pth", seeds.torch_files, _read_tensors, _tensors_are_whole),
     "saved_state": Reader("x", seeds.states, _read_state),

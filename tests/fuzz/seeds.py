@@ -223,6 +223,14 @@ def pickles() -> list[Files]:
     )
 
 
+def gnm_models() -> list[Files]:
+    from zero1toa.heads.gnm.file import _NEEDED
+
+    texts = ("version", "variant", "identity_names", "expression_names", "joint_names", "vertex_group_names")
+    arrays = {name: np.array("x") if name in texts else np.zeros((4, 3), np.float32) for name in _NEEDED}
+    return _one(_saved(lambda s: np.savez(s, **arrays)), _saved(lambda s: np.savez_compressed(s, **arrays)))
+
+
 def safetensors() -> list[Files]:
     import torch
     from safetensors.torch import save

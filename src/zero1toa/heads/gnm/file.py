@@ -6,7 +6,6 @@ itself was not at hand when this was written.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zero1toa.errors import AssetError
+from zero1toa.arrays import DamagedArrays, read_arrays
+from zero1toa.errors import AssetError, told
 
 Array = NDArray[np.float64]
 
@@ -62,17 +62,15 @@ def read_gnm(path: str | Path) -> GnmFile:
     if file.is_dir():
         file = file / FILE
     try:
-        with zipfile.ZipFile(file) as archive:
-            if sum(item.file_size for item in archive.infolist()) > _MOST_BYTES:
-                raise AssetError(f"{path} unpacks to more than GNM Head holds; get it from its publisher.")
-        with np.load(file, allow_pickle=False) as arrays:
-            content = {name: arrays[name] for name in _NEEDED if name in arrays.files}
+        content = read_arrays(file, _MOST_BYTES, lambda name: name in _NEEDED)
     except FileNotFoundError as error:
         raise AssetError(
             f"There is no file {file}; get GNM Head at https://github.com/google/gnm and say --head gnm:{FILE}."
         ) from error
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError, MemoryError) as error:
-        raise AssetError(f"{path} cannot be read as an npz; get a fresh copy of {FILE}.") from error
+    except (OSError, DamagedArrays) as error:
+        raise AssetError(
+            f"{path} cannot be read as an npz ({told(str(error))}); get a fresh copy of {FILE}."
+        ) from error
     return check_gnm(content, str(path))
 
 

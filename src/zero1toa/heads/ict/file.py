@@ -117,7 +117,7 @@ def _triangles(raw: bytes) -> NDArray[np.int32]:
                 corners = [int(corner.split(b"/")[0]) - 1 for corner in line[2:].split()]
                 triangles += [(corners[0], b, c) for b, c in pairwise(corners[1:])]
         faces = np.array(triangles, np.int64).reshape(-1, 3)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise AssetError(f"{NEUTRAL} is damaged: a polygon has no corners.") from error
     if not len(faces) or faces.min() < 0 or faces.max() >= NUM_VERTICES:
         raise AssetError(f"{NEUTRAL} is damaged: its polygons name vertices that it does not have.")
