@@ -111,14 +111,18 @@ def eye_looks(
     parts = [part for part in PARTS if part in topology.part_names]
     drawn = np.where(buffers.face >= 0, topology.face_part[buffers.face], -1)
     gathered = {part: _pixels(portrait, topology, rest, buffers, drawn, part) for part in parts}
-    pooled = tuple(np.concatenate(both) for both in zip(*gathered.values(), strict=True))
     looks = {}
     for part in parts:
         radius = _iris_radius(portrait, topology, buffers, drawn, part)
-        own = gathered[part]
-        enough = (own[0] > _OUTER * radius).sum() >= 4 * _LEAST_PIXELS
-        white = _white(*(own if enough else pooled), radius, skin)
-        rings = next((r for r in (_rings(*own, radius), _rings(*pooled, radius)) if r is not None), _PLAIN_IRIS)
+        across, colors = gathered[part]
+        both = [np.concatenate([pixels[i] for pixels in gathered.values()]) for i in (0, 1)]
+        enough = (across > _OUTER * radius).sum() >= 4 * _LEAST_PIXELS
+        white = _white(across, colors, radius, skin) if enough else _white(both[0], both[1], radius, skin)
+        rings = _rings(across, colors, radius)
+        if rings is None:
+            rings = _rings(both[0], both[1], radius)
+        if rings is None:
+            rings = _PLAIN_IRIS
         looks[part] = EyeLook(white, rings, radius)
     return looks
 
