@@ -149,7 +149,22 @@ def light_vertices(normal, view_direction, lights, colors, shadows, hemisphere, 
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def shade(face, weights, faces, head_faces, uvs, uv_faces, texture, extra_colors, light, shiny, background, scale, image, alpha):  # type: ignore[no-untyped-def]
+def shade(
+    face,
+    weights,
+    faces,
+    head_faces,
+    uvs,
+    uv_faces,
+    texture,
+    extra_colors,
+    light,
+    shiny,
+    background,
+    scale,
+    image,
+    alpha,
+):  # type: ignore[no-untyped-def]
     """The picture (H, W, 3) and its coverage (H, W) of what rays (scale H, scale W) meet.
 
     Args:
@@ -402,3 +417,59 @@ def draw_lines(points, edges, colors, thickness, image):  # type: ignore[no-unty
                 if cover > 0:
                     for c in range(3):
                         image[y, x, c] += cover * (colors[e, c] - image[y, x, c])
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def polygon(points, image):  # type: ignore[no-untyped-def]
+    """Sets pixels of `image` (H, W) whose centre lies inside a polygon (N, 2) to 1, the others to 0."""
+    count = len(points)
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
+            px, py = x + 0.5, y + 0.5
+            inside = False
+            for i in range(count):
+                j = i + 1 if i + 1 < count else 0
+                ax, ay, bx, by = points[i, 0], points[i, 1], points[j, 0], points[j, 1]
+                if (ay > py) != (by > py) and px < (bx - ax) * (py - ay) / (by - ay) + ax:
+                    inside = not inside
+            image[y, x] = 1.0 if inside else 0.0
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def layer(camera, photo_camera, plane, beyond, image, color, sure, layer_sure):  # type: ignore[no-untyped-def]
+    """Lays what stands beside the head in a photo (hair) over a background, as a picture on a plane of constant z.
+
+    Args:
+        camera: (16,) rotation row by row, position, fx, fy, cx, cy of the view.
+        photo_camera: the same of the photo.
+        plane: z, metres.
+        beyond: (R, R) share of a photo's pixel that is of the person, but not of the head.
+        image: (R, R, 3) the photo.
+        color: (H, W, 3) the background, in place.
+        sure: (H, W) its confidence, in place.
+        layer_sure: confidence of the layer.
+    """
+    limit = beyond.shape[0]
+    px, py, pz = photo_camera[9], photo_camera[10], photo_camera[11]
+    for y in range(color.shape[0]):
+        for x in range(color.shape[1]):
+            u = (x + np.float32(0.5) - camera[14]) / camera[12]
+            v = (y + np.float32(0.5) - camera[15]) / camera[13]
+            dx = u * camera[0] + v * camera[3] + camera[6]
+            dy = u * camera[1] + v * camera[4] + camera[7]
+            dz = u * camera[2] + v * camera[5] + camera[8]
+            if dz > np.float32(-0.1):
+                continue
+            t = (plane - camera[11]) / dz
+            ax, ay, az = camera[9] + t * dx - px, camera[10] + t * dy - py, plane - pz
+            depth = photo_camera[6] * ax + photo_camera[7] * ay + photo_camera[8] * az
+            column = (photo_camera[0] * ax + photo_camera[1] * ay + photo_camera[2] * az) / depth
+            row = (photo_camera[3] * ax + photo_camera[4] * ay + photo_camera[5] * az) / depth
+            i = int(np.floor(photo_camera[13] * row + photo_camera[15]))
+            j = int(np.floor(photo_camera[12] * column + photo_camera[14]))
+            if i < 0 or j < 0 or i >= limit or j >= limit or t < 0:
+                continue
+            share = beyond[i, j]
+            for c in range(3):
+                color[y, x, c] += share * (image[i, j, c] - color[y, x, c])
+            sure[y, x] += share * (layer_sure - sure[y, x])

@@ -16,7 +16,7 @@ from ..subjects import hair_offsets
 from .accessories import HELD_OUT_HAIR, TRAINED_HAIR, Extra, HairKind, glasses, hair_shell, joined
 
 HELD_OUT_FROM = 10_000_000
-"""Seeds from here on are persons that training never shows; some of them wear hair, dyes and skin that it never does."""
+"""Seeds from here on are persons whom training never shows, some with hair, dyes and skin that it never does."""
 
 TEXTURE_SIZE = 128
 """Pixels on a side of a person's texture: two texels for a pixel of a 64 px portrait."""

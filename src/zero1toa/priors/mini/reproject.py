@@ -16,7 +16,9 @@ from . import kernels
 
 Array32 = NDArray[np.float32]
 
-_SCALE = 2  # rays along each side of a pixel
+SCALE = 2
+"""Rays along each side of a pixel."""
+
 _MIRRORED = np.float32(0.06)  # weight of what the photo shows of the other side, against 1 for the place itself
 _LAYER = -0.035  # world z, metres, of the plane on which hair that no head has lies: through the ears
 _LAYER_SURE = 0.35  # confidence of that hair
@@ -45,8 +47,8 @@ class Source:
     seen: Array32  # (V,) how well it shows each vertex
     pixels: Array32  # (R, R, 4) colours and the matte
     beyond: Array32  # (R, R) share of a pixel that is of the person, but not of the head
-    behind: Array32  # (R, R, 3) the background, filled in behind the person
-    behind_seen: Array32  # (R, R) share of a pixel that shows the background
+    behind: Array32  # (S, S, 3) the background, filled in behind the person, at the size of the other views
+    behind_seen: Array32  # (S, S) share of a pixel that shows the background
 
 
 class Lift:
@@ -56,13 +58,11 @@ class Lift:
         self.topology = topology
         self.faces = topology.faces.astype(np.int32)
 
-    def read(self, photo: Photo) -> Source:
-        """What a photo shows of each vertex."""
-        size, camera = len(photo.image), photo.camera
-        points = _projected(photo.vertices, camera, 1)
-        depth = np.full((size, size), 1e9, np.float32)
-        face = np.full((size, size), -1, np.int32)
-        kernels.rasterize(points, self.faces, 0, 0, depth, face, np.zeros((size, size, 2), np.float32))
+    def read(self, photo: Photo, side: int) -> Source:
+        """What a photo shows of each vertex; `side` is that of the other views, px."""
+        camera = photo.camera
+        points = projected(photo.vertices, camera, 1)
+        depth, face, _ = rays_of(photo.vertices, self.faces, camera, 1)
         normal = np.empty_like(photo.vertices)
         kernels.normals(photo.vertices, self.faces, normal)
         rays = camera.position.astype(np.float32) - photo.vertices
@@ -75,7 +75,15 @@ class Lift:
         free = _eroded(1 - matte)
         behind = np.ascontiguousarray(photo.image * free[..., None], np.float32)
         kernels.fill(behind, free)
+        behind, free = shrunk(behind, side), shrunk(free[..., None], side)[..., 0]
         return Source(self.topology, photo, points, seen, pixels, beyond, behind, free)
+
+
+def shrunk(picture: Array32, side: int) -> Array32:
+    """(side, side, C) means of blocks of a picture (R, R, C), R a multiple of `side`."""
+    step = len(picture) // side
+    total = sum(picture[y::step, x::step] for y in range(step) for x in range(step))
+    return np.ascontiguousarray(total / np.float32(step * step), np.float32)
 
 
 def _eroded(values: Array32) -> Array32:
@@ -86,8 +94,24 @@ def _eroded(values: Array32) -> Array32:
     return np.ascontiguousarray(np.minimum.reduce(shifted), np.float32)
 
 
+class Rays(NamedTuple):
+    """What the rays of a view meet: depth in metres (1e9 where nothing is), triangle, two barycentric weights."""
+
+    depth: Array32
+    face: NDArray[np.int32]
+    weights: Array32
+
+
+def rays_of(vertices: Array32, faces: NDArray[np.int32], camera: Camera, scale: int = SCALE) -> Rays:
+    """What the rays of a camera meet; `scale` of them along each side of a pixel."""
+    shape = (camera.height * scale, camera.width * scale)
+    rays = Rays(np.full(shape, 1e9, np.float32), np.full(shape, -1, np.int32), np.empty((*shape, 2), np.float32))
+    kernels.rasterize(projected(vertices, camera, scale), faces, 0, 0, *rays)
+    return rays
+
+
 def reprojection(
-    source: Source, vertices: Array32, camera: Camera, *, blind: bool = False
+    source: Source, vertices: Array32, camera: Camera, *, rays: Rays | None = None, blind: bool = False
 ) -> tuple[Array32, Array32]:
     """The photo's colours in another view, completed, and how sure they are.
 
@@ -95,6 +119,7 @@ def reprojection(
         source: from `Lift.read`.
         vertices: (V, 3) the head, posed.
         camera: the view, square, a power of two on a side.
+        rays: what the view's rays meet, if that is known.
         blind: True knows the background alone.
 
     Returns:
@@ -102,17 +127,12 @@ def reprojection(
     """
     size = camera.height
     topology = source.topology
-    fine = size * _SCALE
-    points = _projected(vertices, camera, _SCALE)
-    depth = np.full((fine, fine), 1e9, np.float32)
-    face = np.full((fine, fine), -1, np.int32)
-    weights = np.zeros((fine, fine, 2), np.float32)
-    kernels.rasterize(points, topology.faces, 0, 0, depth, face, weights)
+    _, face, weights = rays or rays_of(vertices, topology.faces, camera)
     color = np.empty((size, size, 3), np.float32)
     known = np.empty((size, size, 2), np.float32)
     cover = np.empty((size, size), np.float32)
     kernels.lift(
-        face, weights, topology.faces, topology.mirror, source.points, source.seen, source.pixels, _MIRRORED, _SCALE,
+        face, weights, topology.faces, topology.mirror, source.points, source.seen, source.pixels, _MIRRORED, SCALE,
         color, known, cover,
     )  # fmt: skip
     sure, total = known[..., 0], np.ascontiguousarray(known[..., 1])
@@ -130,31 +150,26 @@ def reprojection(
 
 def _background(source: Source, camera: Camera, blind: bool) -> tuple[Array32, Array32]:
     """What lies beside the head: hair on a plane through the ears, and the photo's background where it stands."""
-    size = camera.height
-    step = len(source.behind) // size
-    shape = (size, step, size, step)
-    picture = source.behind.reshape(*shape, 3).mean((1, 3))
-    sure = _BACKGROUND_SURE * source.behind_seen.reshape(shape).mean((1, 3))
-    if blind:
+    picture, sure = source.behind, _BACKGROUND_SURE * source.behind_seen
+    if blind or not source.beyond.any():
         return picture, sure
-    columns, rows = np.meshgrid(np.arange(size) + 0.5, np.arange(size) + 0.5)
-    rays = np.stack([(columns - camera.cx) / camera.fx, (rows - camera.cy) / camera.fy, np.ones_like(rows)], -1)
-    directions = rays @ camera.viewmat[:3, :3]
-    origin = camera.position
-    with np.errstate(divide="ignore", invalid="ignore"):
-        places = origin + directions * ((_LAYER - origin[2]) / directions[..., 2])[..., None]
-    found = source.photo.camera.project(places)
-    limit = len(source.beyond) - 1
-    inside = np.isfinite(found).all(-1) & (found[..., 0] >= 0) & (found[..., 1] >= 0)
-    inside &= (found[..., 0] <= limit) & (found[..., 1] <= limit) & (directions[..., 2] < -0.1)
-    x = np.where(inside, found[..., 0], 0).astype(int)
-    y = np.where(inside, found[..., 1], 0).astype(int)
-    hair = (source.beyond[y, x] * inside).astype(np.float32)
-    mixed = hair[..., None] * source.photo.image[y, x] + (1 - hair[..., None]) * picture
-    return mixed.astype(np.float32), (hair * _LAYER_SURE + (1 - hair) * sure).astype(np.float32)
+    mixed, confidence = picture.copy(), np.ascontiguousarray(sure, np.float32)
+    photo = source.photo
+    kernels.layer(
+        _flat(camera), _flat(photo.camera), np.float32(_LAYER), source.beyond, photo.image, mixed, confidence,
+        np.float32(_LAYER_SURE),
+    )  # fmt: skip
+    return mixed, confidence
 
 
-def _projected(vertices: Array32, camera: Camera, scale: int) -> Array32:
+def _flat(camera: Camera) -> Array32:
+    """(16,) a camera as `kernels.layer` takes it."""
+    numbers = [camera.fx, camera.fy, camera.cx, camera.cy]
+    return np.concatenate([camera.viewmat[:3, :3].ravel(), camera.position, numbers]).astype(np.float32)
+
+
+def projected(vertices: Array32, camera: Camera, scale: int) -> Array32:
+    """(V, 3) pixels, `scale` times as fine as the camera's, and depth of vertices (V, 3)."""
     points = np.empty((len(vertices), 3), np.float32)
     numbers = (np.float32(scale * value) for value in (camera.fx, camera.fy, camera.cx, camera.cy))
     kernels.project(vertices, camera.viewmat[:3].astype(np.float32), *numbers, points)

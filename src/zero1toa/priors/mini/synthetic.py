@@ -15,13 +15,25 @@ import torch
 from numpy.typing import NDArray
 
 from ...camera import Camera
-from ...heads import RiggedHead, arkit, load_head
+from ...heads import RiggedHead, load_head
 from ...heads.sampling import sample_expressions
 from ...motion.sequences import training_clips
 from . import kernels
 from .accessories import HEAD_JOINT, Extra
 from .person import Person, random_person
-from .reproject import Lift, Photo, landmark_picture, reprojection, screen_landmarks
+from .reproject import (
+    SCALE,
+    Lift,
+    Photo,
+    Rays,
+    Source,
+    landmark_picture,
+    projected,
+    rays_of,
+    reprojection,
+    screen_landmarks,
+    shrunk,
+)
 from .scene import (
     MOST_PITCH,
     MOST_YAW,
@@ -45,7 +57,6 @@ FRAMES = 8
 PHOTO_SIZE = 128
 """Pixels on a side of the photo that is reprojected: as many as there are rays across a picture."""
 
-_SCALE = 2  # rays along each side of a pixel
 _SHADOW_SIZE, _SHADOW_SPAN = 96, 0.62  # px and metres of a light's own picture
 _SHADOW_BIAS = 0.009  # metres
 _SHADOW_LEFT = 0.25  # share of a light that a shadow leaves
@@ -98,10 +109,9 @@ class Stage:
         camera: Camera,
         shadows: Array32,
         background: Array32,
-        supersample: int = _SCALE,
-    ) -> tuple[Array32, Array32, Array32]:
-        """(H, W, 3) the picture of posed vertices (V, 3) and extras (E, 3), its coverage (H, W) and depth, metres, of
-        the rays (scale H, scale W), infinity (1e9) where nothing is."""
+    ) -> tuple[Array32, Array32, Rays, Rays]:
+        """(H, W, 3) the picture of posed vertices (V, 3) and extras (E, 3), its coverage (H, W), what its rays meet,
+        and what they would meet without the extras."""
         person = self.person
         faces, shiny, colors = _geometry(person)
         every = np.concatenate([vertices, extra])
@@ -113,15 +123,19 @@ class Stage:
             normal, middle.astype(np.float32), self.light.directions, self.light.colors, shadows, self.light.hemisphere,
             self.light.ambient, self.light.shine, self.light.gloss, len(vertices), light,
         )  # fmt: skip
-        buffers = drawn(every, faces, camera, supersample)
+        topology = person.head.topology
+        bare = rays_of(vertices, topology.faces, camera)
+        rays = bare
+        if len(extra):
+            rays = Rays(*(plane.copy() for plane in bare))
+            kernels.rasterize(projected(every, camera, SCALE), faces, len(topology.faces), 0, *rays)
         image = np.empty((camera.height, camera.width, 3), np.float32)
         alpha = np.empty((camera.height, camera.width), np.float32)
-        topology = person.head.topology
         kernels.shade(
-            buffers.face, buffers.weights, faces, len(topology.faces), topology.uvs, topology.uv_faces, person.texture,
-            colors, light, shiny, background, supersample, image, alpha,
+            rays.face, rays.weights, faces, len(topology.faces), topology.uvs, topology.uv_faces, person.texture,
+            colors, light, shiny, background, SCALE, image, alpha,
         )  # fmt: skip
-        return image, alpha, buffers.depth
+        return image, alpha, rays, bare
 
     def shadows(self, vertices: Array32, extra: Array32) -> Array32:
         """(L, V + E) share of each light that reaches each vertex."""
@@ -133,37 +147,6 @@ class Stage:
                 continue
             out[index] = _shadow(every, faces, direction.astype(np.float64))
         return out
-
-
-class Drawn(NamedTuple):
-    """Rays' depth (metres), triangle and barycentric weights, see `kernels.rasterize`."""
-
-    depth: Array32
-    face: NDArray[np.int32]
-    weights: Array32
-
-
-def drawn(vertices: Array32, faces: NDArray[np.int32], camera: Camera, scale: int) -> Drawn:
-    """What the rays of a camera meet."""
-    height, width = camera.height * scale, camera.width * scale
-    points = np.empty((len(vertices), 3), np.float32)
-    kernels.project(vertices, camera.viewmat[:3].astype(np.float32), *_numbers(camera, scale), points)
-    buffers = Drawn(
-        np.full((height, width), 1e9, np.float32),
-        np.full((height, width), -1, np.int32),
-        np.zeros((height, width, 2), np.float32),
-    )
-    kernels.rasterize(points, faces, 0, 0, *buffers)
-    return buffers
-
-
-def _numbers(camera: Camera, scale: int) -> tuple[np.float32, np.float32, np.float32, np.float32]:
-    return (
-        np.float32(camera.fx * scale),
-        np.float32(camera.fy * scale),
-        np.float32(camera.cx * scale),
-        np.float32(camera.cy * scale),
-    )
 
 
 def _geometry(person: Person) -> tuple[NDArray[np.int32], Array32, Array32]:
@@ -273,9 +256,9 @@ def sitting(seed: int, clips: int = 4, *, faultless: bool = False, motions: int 
     wrong = not faultless and rng.random() < _WRONG_FIT
     fitted = _wrong_head(person, rng) if wrong else person.head
     photo, picture, lines = _take_photo(stage, fitted, setup, rng)
-    lift = Lift(fitted.topology)
-    small = np.ascontiguousarray(stage.background.reshape(SIZE, 2, SIZE, 2, 3).mean((1, 3)))
-    made = [_clip(stage, fitted, photo, lift, setup, small, rng, faultless, motions) for _ in range(clips)]
+    source = Lift(fitted.topology).read(photo, SIZE)
+    small = shrunk(stage.background, SIZE)
+    made = [_clip(stage, fitted, source, setup, small, rng, faultless, motions) for _ in range(clips)]
     return Sitting(seed, picture, lines, made)
 
 
@@ -288,7 +271,7 @@ def _take_photo(
     still = np.zeros((1, 6, 3))
     true = posed(person.head, person.extra, expression, still)
     shadows = stage.shadows(true.vertices[0], true.extra[0])
-    image, alpha, _ = stage.draw(true.vertices[0], true.extra[0], camera, shadows, stage.background)
+    image, alpha, _, _ = stage.draw(true.vertices[0], true.extra[0], camera, shadows, stage.background)
     image = degraded_photo(image, rng)
     if fitted is not person.head:
         expression = (expression + _WRONG_EXPRESSION * expression * rng.normal(size=expression.shape)).clip(0, 1)
@@ -296,14 +279,13 @@ def _take_photo(
     photo = Photo(image, alpha, vertices, camera, expression[0])
     small = camera.resized(SIZE, SIZE)
     lines = landmark_picture(screen_landmarks(true.vertices[0], fitted.topology, small), SIZE)
-    return photo, _bytes(_halved(image)), _bytes(lines)
+    return photo, _bytes(shrunk(image, SIZE)), _bytes(lines)
 
 
 def _clip(
     stage: Stage,
     fitted: RiggedHead,
-    photo: Photo,
-    lift: Lift,
+    source: Source,
     setup: Setup,
     background: Array32,
     rng: np.random.Generator,
@@ -319,17 +301,18 @@ def _clip(
     if fitted is not person.head:
         told = posed(fitted, person.extra, expressions, poses).vertices
     if not faultless and chance < _STILL_LIFT:
-        told = posed(fitted, person.extra, np.repeat(photo.expression[None], FRAMES, 0), poses).vertices
+        told = posed(fitted, person.extra, np.repeat(source.photo.expression[None], FRAMES, 0), poses).vertices
     blind = not faultless and _STILL_LIFT <= chance < _STILL_LIFT + _NO_LIFT
     shadows = stage.shadows(true.vertices[0], true.extra[0])
-    source = lift.read(photo)
     columns: list[tuple[NDArray, ...]] = []
     topology = person.head.topology
     for index, camera in enumerate(cameras):
-        image, alpha, depth = stage.draw(true.vertices[index], true.extra[index], camera, shadows, background)
-        color, known = reprojection(source, told[index], camera, blind=blind)
+        image, alpha, rays, bare = stage.draw(true.vertices[index], true.extra[index], camera, shadows, background)
+        color, known = reprojection(
+            source, told[index], camera, rays=bare if told is true.vertices else None, blind=blind
+        )
         points = screen_landmarks(true.vertices[index], topology, camera)
-        face, features = _masks(points, depth)
+        face, features = face_masks(points, rays.depth)
         lines = landmark_picture(points, SIZE)
         columns.append(tuple(map(_bytes, (image, alpha, color, known, lines, face, features))))
     image, alpha, color, known, lines, face, features = (np.stack(column) for column in zip(*columns))
@@ -355,29 +338,24 @@ _FEATURE_GROUPS = (
 )
 
 
-def _masks(points: NDArray[np.floating], depth: Array32) -> tuple[Array32, Array32]:
-    """(H, W) the face inside its oval of landmarks and what is seen of it; boxes about its features."""
-    rows, columns = np.mgrid[:SIZE, :SIZE] + 0.5
-    inside = np.zeros((SIZE, SIZE), bool)
-    oval = points[list(_OVAL), :2]
-    following = np.roll(oval, -1, 0)
-    for (ax, ay), (bx, by) in zip(oval, following):
-        if ay == by:
-            continue
-        crosses = (ay > rows) != (by > rows)
-        inside ^= crosses & (columns < (bx - ax) * (rows - ay) / (by - ay) + ax)
-    near = np.zeros((SIZE, SIZE), np.float32)
+def face_masks(points: NDArray[np.floating], depth: Array32) -> tuple[Array32, Array32]:
+    """(H, W) the face inside its oval of landmarks and what is seen of it; boxes about its features.
+
+    Args:
+        points: (478, 3) landmarks, px.
+        depth: (scale H, scale W) of the rays, H = W.
+    """
+    side = len(depth) // SCALE
+    inside = np.empty((side, side), np.float32)
+    kernels.polygon(points[list(_OVAL), :2], inside)
+    near = np.zeros((side, side), np.float32)
     for group in _FEATURE_GROUPS:
         box = points[list(group), :2]
-        low, high = box.min(0) - 1.0, box.max(0) + 1.0
-        near[(rows > low[1]) & (rows < high[1]) & (columns > low[0]) & (columns < high[0])] = 1
-    hit = depth[::_SCALE, ::_SCALE] < 1e8
-    return (inside & hit).astype(np.float32), near * hit
-
-
-def _halved(image: Array32) -> Array32:
-    side = len(image) // 2
-    return image.reshape(side, 2, side, 2, -1).mean((1, 3))
+        x0, y0 = np.floor(box.min(0) - 0.5).astype(int).clip(0, side)
+        x1, y1 = np.ceil(box.max(0) + 0.5).astype(int).clip(0, side)
+        near[y0:y1, x0:x1] = 1
+    hit = (depth[::SCALE, ::SCALE] < 1e8).astype(np.float32)
+    return inside * hit, near * hit
 
 
 def _bytes(values: NDArray[np.floating]) -> Pixels:
