@@ -24,6 +24,7 @@ def prior(
     persons: int = 12,
     steps: int | None = None,
     guidance_scale: float | None = None,
+    temperature: float | None = None,
     inversion_condition: Literal["full", "null"] = "null",
     strength: float = 1.0,
     mode: Literal["ddim_inversion", "sdedit", "generate"] = "ddim_inversion",
@@ -47,6 +48,7 @@ def prior(
         persons: Held-out persons.
         steps: DDIM steps; by default the prior's own.
         guidance_scale: Of classifier-free guidance; by default the prior's own.
+        temperature: Factor on the deviation that the network answers; by default the prior's own.
         inversion_condition: What the way up sees in regeneration.
         strength: Of regeneration.
         mode: Of regeneration.
@@ -70,6 +72,7 @@ def prior(
         random_weights=random_weights,
         steps=steps,
         guidance_scale=guidance_scale,
+        temperature=temperature,
         inversion_condition=inversion_condition,
     )
     measured = load_mini(config, network_device(device), seed)
@@ -78,7 +81,12 @@ def prior(
     if not random_weights:
         path = weights_path(weights)
         about = {"weights": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    about |= {"persons": persons, "steps": measured.steps, "guidance": measured.guidance}
+    about |= {
+        "persons": persons,
+        "steps": measured.steps,
+        "guidance": measured.guidance,
+        "temperature": measured.temperature,
+    }
     about |= {"strength": strength, "mode": mode, "inversion": inversion_condition, "seed": seed}
     with files.output_directory(output) as folder:
         names = [path.name for path in write_report(folder, result, about)]

@@ -23,7 +23,7 @@ def train_prior(
     minutes: float | None = None,
     clips: int = 4,
     width: Literal["tiny", "small", "medium", "large"] = "small",
-    rate: float = 8e-4,
+    rate: float = 1.5e-3,
     workers: int = 1,
     pool: int = 192,
     precision: Literal["auto", "float32", "bfloat16"] = "auto",

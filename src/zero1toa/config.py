@@ -139,6 +139,8 @@ class DiffusionConfig:
     """Denoising steps (AniPortrait: 25, Follow-Your-Emoji: 30, Wan-Animate: 20, mini: 12)."""
     guidance_scale: float | None = None
     """Scale of classifier-free guidance (AniPortrait and Follow-Your-Emoji: 3.5, Wan-Animate and mini: 1)."""
+    temperature: float | None = None
+    """Of mini alone: factor, on the way down, on the deviation from its mean that the network answers."""
     inversion_guidance: float = 1.0
     """The same on the way up. With the value of the way down an exact inversion returns its input, and nothing is
     corrected."""

@@ -2,15 +2,15 @@
 
 A clip x in [-1, 1] is noised to z = alpha x + sigma n with alpha = cos(pi t / 2), sigma = sin(pi t / 2): at t = 1 there
 is no signal at all. The network is told c, the reprojected photo, and per pixel how far x usually lies from it,
-s = s(confidence). Were x normal with mean c and deviation s, the best answer would be known; the network's own part F,
-of unit variance, is what that leaves (EDM, Karras et al. 2022, with a mean and a deviation for every pixel):
+s = s(confidence). It answers how far x lies from c here: a mean b and a logarithm of a factor a, per pixel, so that x
+is about normal with mean c + s b and deviation tau = s exp(a). The clean picture is what that says of the noisy one:
 
-    D = alpha^2 s^2 + sigma^2,  w = z - alpha c
-    x0 = c + (alpha s^2 / D) w + (sigma s / sqrt(D)) F
-    v  = sigma (alpha (1 - s^2) w / D - c) - (s / sqrt(D)) F
+    w = z - alpha c,  k = alpha tau^2 / (alpha^2 tau^2 + sigma^2)
+    x0 = c + s b + k (w - alpha s b),  v = (alpha z - x0) / sigma
 
-So with F = 0, as at the start of training, a sample is the photo where the photo is sure, and noise where it is not:
-the network need not learn to copy. Written as a velocity v = alpha n - sigma x the answer stays finite at both ends.
+So with a = b = 0, as at the start of training, a sample is the photo where the photo is sure, and noise where it is
+not: the network need not learn to copy, and noise need not pass through it. The error of x0 is measured in units of
+what is left of s by the noise (EDM's preconditioning, Karras et al. 2022, for every pixel): F below, of unit variance.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-SURE, UNSURE = 0.09, 0.35
+SURE, UNSURE = 0.07, 0.22
 """Deviation of a clip from its condition where the confidence is 1, and where it is 0, in units of [-1, 1]: measured on
 synthetic clips (`evaluate prior` prints it as `residual`)."""
+
+_FACTOR = (-4.0, 2.5)  # of the logarithm of the factor on the deviation
 
 Velocity = Callable[[Tensor, float], Tensor]
 """v (F, 3, S, S) of noisy frames (F, 3, S, S) at a time."""
@@ -49,6 +51,7 @@ class Around:
     spread: Tensor  # s
     alpha: Tensor
     sigma: Tensor
+    temperature: float = 1.0  # factor on the deviation that the network answers; 0 leaves its mean alone
 
     @property
     def _variance(self) -> Tensor:
@@ -64,15 +67,27 @@ class Around:
         top = self.sigma * residual - self.alpha * self.spread**2 * noise
         return top / (self.spread * self._variance.clamp_min(1e-8).sqrt())
 
+    def unit(self, noisy: Tensor, answer: Tensor) -> Tensor:
+        """F of z and of the network's answer (..., 4, S, S): mean, and logarithm of the factor on the deviation."""
+        mean, factor = answer[..., :3, :, :], answer[..., 3:, :, :].clamp(*_FACTOR).exp()
+        variance, squared = self._variance.clamp_min(1e-8), (self.temperature * self.spread * factor) ** 2
+        own = (self.alpha**2 * squared + self.sigma**2).clamp_min(1e-8)
+        w = noisy - self.alpha * self.center
+        told = self.spread * mean + self.alpha * (squared - self.spread**2) / variance * w
+        return self.sigma * variance.sqrt() / (self.spread * own) * told
+
     def velocity(self, noisy: Tensor, answer: Tensor) -> Tensor:
-        """v from z and F."""
+        """v from z and the network's answer."""
+        return self._velocity(noisy, self.unit(noisy, answer))
+
+    def _velocity(self, noisy: Tensor, unit: Tensor) -> Tensor:
         variance = self._variance.clamp_min(1e-8)
         w = noisy - self.alpha * self.center
         skip = self.sigma * (self.alpha * (1 - self.spread**2) * w / variance - self.center)
-        return skip - self.spread / variance.sqrt() * answer
+        return skip - self.spread / variance.sqrt() * unit
 
     def clean(self, noisy: Tensor, answer: Tensor) -> Tensor:
-        """x0 from z and F."""
+        """x0 from z and the network's answer."""
         return self.alpha * noisy - self.sigma * self.velocity(noisy, answer)
 
 

@@ -289,7 +289,15 @@ def _bilinear(picture, x, y, c):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def lift(face, weights, faces, mirror, points, seen, photo, mirrored, scale, color, known, cover):  # type: ignore[no-untyped-def]
+def sample_points(picture, points, out):  # type: ignore[no-untyped-def]
+    """(V, 3) colours of a picture (R, R, C) at points (V, 2 or more), px."""
+    for i in range(len(points)):
+        for c in range(3):
+            out[i, c] = _bilinear(picture, points[i, 0], points[i, 1], c)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def lift(face, weights, faces, mirror, points, seen, photo, guess, mirrored, guessed, scale, color, known, cover):  # type: ignore[no-untyped-def]
     """What a photo says about each pixel of another view of the same head.
 
     Args:
@@ -300,6 +308,8 @@ def lift(face, weights, faces, mirror, points, seen, photo, mirrored, scale, col
         points: (V, 3) pixels of the vertices in the photo.
         seen: (V,) from `seen_in_photo`.
         photo: (R, R, 4) colours over any background, and the coverage.
+        guess: (V, 3) colours for what it does not show.
+        guessed: weight of the guess, against 1 for the place itself.
         mirrored: weight of what the photo shows of the other side, against 1 for the place itself.
         scale: rays along each side of a pixel.
         color: (H, W, 3) out: colours times weight.
@@ -319,6 +329,11 @@ def lift(face, weights, faces, mirror, points, seen, photo, mirrored, scale, col
                     hits += 1
                     wb, wc = weights[y, x, 0], weights[y, x, 1]
                     wa = np.float32(1) - wb - wc
+                    i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
+                    r += guessed * (wa * guess[i, 0] + wb * guess[j, 0] + wc * guess[k, 0])
+                    g += guessed * (wa * guess[i, 1] + wb * guess[j, 1] + wc * guess[k, 1])
+                    b += guessed * (wa * guess[i, 2] + wb * guess[j, 2] + wc * guess[k, 2])
+                    total += guessed
                     for side in range(2):
                         i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
                         if side == 1:

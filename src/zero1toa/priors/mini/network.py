@@ -16,11 +16,11 @@ class NetworkConfig:
 
     size: int = 64
     """Pixels on a side."""
-    patch: int = 2
+    patch: int = 4
     """Pixels on a side of a patch that becomes one place of the first level."""
-    channels: tuple[int, int, int] = (32, 64, 128)
+    channels: tuple[int, int, int] = (64, 128, 128)
     """Of the three levels."""
-    blocks: tuple[int, int] = (1, 2)
+    blocks: tuple[int, int] = (2, 1)
     """Of the first and the second level, on the way down and again on the way up. The lowest has two."""
     embedding: int = 160
     """Channels of what time and reference say to every block."""
@@ -37,8 +37,8 @@ class NetworkConfig:
 WIDTHS: dict[str, NetworkConfig] = {
     "tiny": NetworkConfig(channels=(16, 16, 32), blocks=(1, 1), embedding=32, heads=2),
     "small": NetworkConfig(),
-    "medium": NetworkConfig(channels=(64, 128, 256), blocks=(2, 2), embedding=256, heads=8),
-    "large": NetworkConfig(channels=(96, 192, 384), blocks=(2, 2), embedding=384, heads=8),
+    "medium": NetworkConfig(patch=2, channels=(64, 128, 256), blocks=(2, 2), embedding=256, heads=8),
+    "large": NetworkConfig(patch=2, channels=(96, 192, 384), blocks=(2, 2), embedding=384, heads=8),
 }
 """By name: tiny is for tests, small trains on a CPU, the others want a GPU."""
 
@@ -47,6 +47,9 @@ CONDITION_CHANNELS = 8
 
 REFERENCE_CHANNELS = 6
 """Colours of the photo, and its landmark picture."""
+
+ANSWER_CHANNELS = 4
+"""Mean, and logarithm of the factor on the deviation."""
 
 _GROUPS = 8
 _TIME_CHANNELS = 64
@@ -76,7 +79,7 @@ class Reference(nn.Module):
 
 
 class Network(nn.Module):
-    """See the module. What it answers is `diffusion.Answer`'s F: the residual around the condition, of unit variance.
+    """See the module. What it answers is that of `diffusion`: a mean of three channels, and one of a deviation.
 
     At the start its last layer is zero: then a clip's clean picture is the reprojected photo where that is sure.
     """
@@ -108,8 +111,9 @@ class Network(nn.Module):
             Block(2 * high if index == 0 else high, high, wide) for index in range(config.blocks[0])
         )
         self.norm = nn.GroupNorm(_GROUPS, high)
-        self.leave = nn.Conv2d(high, 3 * patch**2, 3, padding=1)
+        self.leave = nn.Conv2d(high, ANSWER_CHANNELS * patch**2, 3, padding=1)
         nn.init.zeros_(self.leave.weight)
+        assert self.leave.bias is not None
         nn.init.zeros_(self.leave.bias)
 
     def read(self, pictures: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
@@ -120,7 +124,7 @@ class Network(nn.Module):
     def forward(
         self, noisy: Tensor, condition: Tensor, time: Tensor, reference: tuple[Tensor, Tensor], temporal: bool = True
     ) -> Tensor:
-        """(B, F, 3, S, S) answers.
+        """(B, F, 4, S, S) answers.
 
         Args:
             noisy: (B, F, 3, S, S) of unit variance, see `diffusion`.

@@ -25,6 +25,9 @@ GUIDANCE = 1.0
 """Scale of classifier-free guidance where the options say nothing: one branch alone, twice as fast. The condition is
 close to the truth, so there is little to guide."""
 
+TEMPERATURE = 1.0
+"""Factor, on the way down, on the deviation from its mean that the network answers, where the options say nothing."""
+
 _OVERLAP = 2  # frames that two windows of a long clip share
 _BLURRED = 4.0  # px at 512 of the photo's crop: what "neg" looks like, as for the other priors
 
@@ -59,8 +62,8 @@ class MiniPrior:
 
     Args:
         network: trained, or random for tests.
-        config: how it is run; of its numbers `steps`, `guidance_scale`, `inversion_guidance`, `inversion_condition` and
-            `background` count.
+        config: how it is run; of its numbers `steps`, `guidance_scale`, `temperature`, `inversion_guidance`,
+            `inversion_condition` and `background` count.
         device: where the network runs.
         temporal: whether frames see each other; off for comparison.
         random: whether the network never learned anything.
@@ -83,6 +86,7 @@ class MiniPrior:
         self.temporal = temporal
         self.random = random
         self.steps = self.config.steps or STEPS
+        self.temperature = TEMPERATURE if self.config.temperature is None else self.config.temperature
         self.guidance = GUIDANCE if self.config.guidance_scale is None else self.config.guidance_scale
 
     @property
@@ -125,7 +129,8 @@ class MiniPrior:
     def sample(self, state: MiniState, condition: Told, noise: Tensor | None = None) -> Tensor:
         """(F, 3, S, S) pictures in [-1, 1] made from noise."""
         noise = self._noise(state, condition.center.shape) if noise is None else noise
-        return denoise(self._velocity(state.photo, condition, self.guidance), noise, self.steps)
+        down = self._velocity(state.photo, condition, self.guidance, temperature=self.temperature)
+        return denoise(down, noise, self.steps)
 
     def edit(self, state: MiniState, condition: Told, clean: Tensor, end: float, mode: Mode) -> Tensor:
         """(F, 3, S, S) pictures in [-1, 1], taken to time `end` and back."""
@@ -137,7 +142,8 @@ class MiniPrior:
             branch: Branch = "null" if self.config.inversion_condition == "null" else "cond"
             up = self._velocity(state.photo, condition, self.config.inversion_guidance, branch)
             noisy = invert(up, clean, count, end)
-        return denoise(self._velocity(state.photo, condition, self.guidance), noisy, count, end)
+        down = self._velocity(state.photo, condition, self.guidance, temperature=self.temperature)
+        return denoise(down, noisy, count, end)
 
     def encode(self, frames: Tensor) -> Tensor:
         """(1, 3, F, S, S) frames (F, 3, H, W) in [0, 1], in [-1, 1] at the network's size; differentiable. The frames
@@ -178,7 +184,12 @@ class MiniPrior:
         return (alpha * frames - sigma * velocity).transpose(0, 1)[None]
 
     def _velocity(
-        self, photo: ReadPhoto, condition: Told, guidance: float, branch: Branch = "cond"
+        self,
+        photo: ReadPhoto,
+        condition: Told,
+        guidance: float,
+        branch: Branch = "cond",
+        temperature: float = 1.0,
     ) -> Callable[[Tensor, float], Tensor]:
         """v of noisy frames at a time: windows, guidance, and the mean where windows overlap."""
         windows = frame_windows(len(condition.center), self.network.config.frames)
@@ -192,7 +203,7 @@ class MiniPrior:
             part = condition.part(frames)
             part = part.without_photo() if side == "null" else part
             alpha, sigma = levels(torch.tensor(time))
-            around = Around(part.center, spread(part.known[:, :1]), alpha, sigma)
+            around = Around(part.center, spread(part.known[:, :1]), alpha, sigma, temperature)
             times = torch.full((1, len(part.center)), time, device=self.device)
             reference = (known[0], known[1]) if side == "cond" else (nobody[0], nobody[1])
             answer = self.network(

@@ -13,13 +13,15 @@ from ...camera import Camera
 from ...heads import HeadTopology
 from ..animate_anyone.landmark_image import ANIPORTRAIT_STYLE
 from . import kernels
+from .complete import completed
 
 Array32 = NDArray[np.float32]
 
 SCALE = 2
 """Rays along each side of a pixel."""
 
-_MIRRORED = np.float32(0.06)  # weight of what the photo shows of the other side, against 1 for the place itself
+_MIRRORED = np.float32(0.1)  # weight of what the photo shows of the other side, against 1 for the place itself
+_GUESSED = np.float32(0.02)  # weight of the guess from like places, against the same
 _LAYER = -0.035  # world z, metres, of the plane on which hair that no head has lies: through the ears
 _LAYER_SURE = 0.35  # confidence of that hair
 _BACKGROUND_SURE = 0.75  # confidence of the photo's background where it is seen
@@ -46,6 +48,7 @@ class Source:
     points: Array32  # (V, 3) pixels and depth
     seen: Array32  # (V,) how well it shows each vertex
     pixels: Array32  # (R, R, 4) colours and the matte
+    guess: Array32  # (V, 3) colours for what it does not show
     beyond: Array32  # (R, R) share of a pixel that is of the person, but not of the head
     behind: Array32  # (S, S, 3) the background, filled in behind the person, at the size of the other views
     behind_seen: Array32  # (S, S) share of a pixel that shows the background
@@ -71,12 +74,23 @@ class Lift:
         kernels.seen_in_photo(points, depth, (normal * rays).sum(1), seen)
         matte = np.ascontiguousarray(photo.alpha, np.float32)
         pixels = np.ascontiguousarray(np.concatenate([photo.image, matte[..., None]], -1), np.float32)
+        under = np.empty((len(points), 3), np.float32)
+        kernels.sample_points(pixels, points, under)
+        guess = completed(self.topology, under, seen * _inside(matte, points))
         beyond = matte * (face < 0)
         free = _eroded(1 - matte)
         behind = np.ascontiguousarray(photo.image * free[..., None], np.float32)
         kernels.fill(behind, free)
         behind, free = shrunk(behind, side), shrunk(free[..., None], side)[..., 0]
-        return Source(self.topology, photo, points, seen, pixels, beyond, behind, free)
+        return Source(self.topology, photo, points, seen, pixels, guess, beyond, behind, free)
+
+
+def _inside(matte: Array32, points: Array32) -> Array32:
+    """(V,) whether vertices at points (V, 3) lie inside a matte, a pixel away from its edge."""
+    size = len(matte)
+    column = points[:, 0].astype(int).clip(0, size - 1)
+    row = points[:, 1].astype(int).clip(0, size - 1)
+    return (_eroded(matte)[row, column] > 0.9).astype(np.float32)
 
 
 def shrunk(picture: Array32, side: int) -> Array32:
@@ -132,15 +146,15 @@ def reprojection(
     known = np.empty((size, size, 2), np.float32)
     cover = np.empty((size, size), np.float32)
     kernels.lift(
-        face, weights, topology.faces, topology.mirror, source.points, source.seen, source.pixels, _MIRRORED, SCALE,
-        color, known, cover,
+        face, weights, topology.faces, topology.mirror, source.points, source.seen, source.pixels, source.guess,
+        _MIRRORED, _GUESSED, SCALE, color, known, cover,
     )  # fmt: skip
     sure, total = known[..., 0], np.ascontiguousarray(known[..., 1])
     if blind:
         color[:], total[:], sure = 0, 0, np.zeros_like(sure)
         color += source.photo.image.mean((0, 1))
         total += 1
-    kernels.fill(color, total)
+    color /= np.maximum(total, 1e-9)[..., None]
     back, back_sure = _background(source, camera, blind)
     share = cover[..., None]
     mixed = share * color + (1 - share) * back

@@ -279,7 +279,7 @@ def _take_photo(
     photo = Photo(image, alpha, vertices, camera, expression[0])
     small = camera.resized(SIZE, SIZE)
     lines = landmark_picture(screen_landmarks(true.vertices[0], fitted.topology, small), SIZE)
-    return photo, _bytes(shrunk(image, SIZE)), _bytes(lines)
+    return photo, as_bytes(shrunk(image, SIZE)), as_bytes(lines)
 
 
 def _clip(
@@ -314,7 +314,7 @@ def _clip(
         points = screen_landmarks(true.vertices[index], topology, camera)
         face, features = face_masks(points, rays.depth)
         lines = landmark_picture(points, SIZE)
-        columns.append(tuple(map(_bytes, (image, alpha, color, known, lines, face, features))))
+        columns.append(tuple(map(as_bytes, (image, alpha, color, known, lines, face, features))))
     image, alpha, color, known, lines, face, features = (np.stack(column) for column in zip(*columns))
     return Clip(image, alpha, color, known, lines, yaw, face, features)
 
@@ -358,7 +358,8 @@ def face_masks(points: NDArray[np.floating], depth: Array32) -> tuple[Array32, A
     return inside * hit, near * hit
 
 
-def _bytes(values: NDArray[np.floating]) -> Pixels:
+def as_bytes(values: NDArray[np.floating]) -> Pixels:
+    """[0, 1] to 0..255."""
     return (values * 255 + 0.5).clip(0, 255).astype(np.uint8)
 
 

@@ -33,10 +33,11 @@ WEIGHTS = "mini.safetensors"
 """The averaged network, for `create --prior mini --weights`."""
 
 _FORMAT = 1
-_WARMUP = 100  # steps until the rate is whole
-_SINGLE = 0.25  # share of the steps that train on frames by themselves
+_WARMUP, _WARMUP_SHARE = 100, 0.1  # steps until the rate is whole, at most this share of all
+_SINGLE = 0.15  # share of the steps that train on frames by themselves
 _NEAR_NOISE, _NEAREST = 0.25, 0.1  # share of the steps with a clip near pure noise, and how near: times above 0.9
-_NOBODY, _NO_TOKENS = 0.08, 0.05  # shares of clips without photo and reprojection, and without the photo's tokens
+_NOBODY, _NO_TOKENS = 0.04, 0.05  # shares of clips without photo and reprojection, and without the photo's tokens
+_BLIND = 0.15  # weight of clips without reprojection: their large errors would take most of every step
 _LARGEST_GRADIENT = 1.0
 _VALIDATION_STEPS = 6  # DDIM steps of validation samples
 
@@ -51,7 +52,7 @@ class TrainConfig:
     """Minutes after which training ends, whatever `steps` says; the rate falls with the time then."""
     clips: int = 4
     """Clips of a step and a process."""
-    rate: float = 8e-4
+    rate: float = 1.5e-3
     """Learning rate; it falls to zero along a cosine."""
     average: float = 0.998
     """Decay of the running average of the weights, which is what is kept."""
@@ -190,7 +191,8 @@ class _Run:
     def advance(self, share: float) -> dict[str, float]:
         """One step of the optimizer, `share` of the way along."""
         config, engine = self.config, self.engine
-        rate = config.rate * min(1.0, (self.step + 1) / _WARMUP) * (0.5 + 0.5 * math.cos(math.pi * min(share, 1.0)))
+        warmup = max(1.0, min(_WARMUP, _WARMUP_SHARE * config.steps))
+        rate = config.rate * min(1.0, (self.step + 1) / warmup) * (0.5 + 0.5 * math.cos(math.pi * min(share, 1.0)))
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         batch = draw_batch(self.data.at(self.step), config.clips, self.rng)
@@ -225,7 +227,9 @@ class _Run:
         with self.engine.autocast():
             answer = self.model(around.scaled(noisy), condition, time_, (batch.photo, keep), temporal)
         weight = batch.weight * around.spread / UNSURE  # sure pixels have large F for small errors
-        return (weight * (answer - around.target(batch.frames, noise)) ** 2).mean()
+        told = batch.known[:, :, 1].mean((1, 2, 3)) > 0
+        weight = weight * torch.where(told, 1.0, _BLIND)[:, None, None, None, None]
+        return (weight * (around.unit(noisy, answer) - around.target(batch.frames, noise)) ** 2).mean()
 
     def _times(self, clips: int, frames: int, temporal: bool) -> Tensor:
         """(B, F) spread evenly over [0, 1); the frames of a clip share theirs where they see each other."""
