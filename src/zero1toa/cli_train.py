@@ -90,6 +90,7 @@ def train_prior(
         pool=replace(PoolPlan(), size=pool, workers=workers),
     )
     with exclusive(output / STATE):
+        files.remove_leftovers_in(output)
         source: ClipData | None = None
         if data != "synthetic":
             from .priors.mini.video_folder import VideoFolder

@@ -26,6 +26,7 @@ _PACKAGES = ("torch", "numpy", "numba", "mediapipe", "scipy", "scikit-image", "p
 _PURPOSES = {
     "cuda": "training on an NVIDIA GPU",
     "diffusion": "the priors that diffuse and evaluate clip",
+    "train": "train-prior on GPUs, with TensorBoard's curves; on a CPU it trains without",
     "cluster": "many avatars on a Ray cluster (planned; nothing in this version uses it)",
     "bake": "making the default head's data files again",
     "test": "the checks and tests",
