@@ -80,7 +80,8 @@ class Engine:
     def autocast(self) -> AbstractContextManager[Any]:
         """The network's precision."""
         if self._accelerator is not None:
-            return self._accelerator.autocast()  # type: ignore[no-any-return]
+            context: AbstractContextManager[Any] = self._accelerator.autocast()
+            return context
         return torch.autocast("cpu", torch.bfloat16) if self.bfloat16 else nullcontext()
 
     def backward(self, loss: Tensor) -> None:
@@ -88,7 +89,7 @@ class Engine:
         if self._accelerator is not None:
             self._accelerator.backward(loss)
         else:
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
 
     def agreed(self, value: bool) -> bool:
         """The main process' answer, in all processes."""

@@ -149,7 +149,7 @@ def light_vertices(normal, view_direction, lights, colors, shadows, hemisphere, 
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def shade(
+def shade(  # type: ignore[no-untyped-def]
     face,
     weights,
     faces,
@@ -164,7 +164,7 @@ def shade(
     scale,
     image,
     alpha,
-):  # type: ignore[no-untyped-def]
+):
     """The picture (H, W, 3) and its coverage (H, W) of what rays (scale H, scale W) meet.
 
     Args:

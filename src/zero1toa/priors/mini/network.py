@@ -112,9 +112,7 @@ class Network(nn.Module):
         )
         self.norm = nn.GroupNorm(_GROUPS, high)
         self.leave = nn.Conv2d(high, ANSWER_CHANNELS * patch**2, 3, padding=1)
-        nn.init.zeros_(self.leave.weight)
-        assert self.leave.bias is not None
-        nn.init.zeros_(self.leave.bias)
+        _silence(self.leave)
 
     def read(self, pictures: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens and vectors of photos (B, 6, S, S); `keep` (B,) 0 forgets a photo."""
@@ -165,11 +163,9 @@ class Block(nn.Module):
         self.norm2, self.conv2 = nn.GroupNorm(_GROUPS, outer), nn.Conv2d(outer, outer, 3, padding=1)
         self.told = nn.Linear(told, 2 * outer) if told else None
         self.skip = nn.Conv2d(inner, outer, 1) if inner != outer else nn.Identity()
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(self.conv2.bias)
+        _silence(self.conv2)
         if self.told is not None:
-            nn.init.zeros_(self.told.weight)
-            nn.init.zeros_(self.told.bias)
+            _silence(self.told)
 
     def forward(self, x: Tensor, told: Tensor | None = None) -> Tensor:
         y = self.norm2(self.conv1(functional.silu(self.norm1(x))))
@@ -189,8 +185,7 @@ class ReferenceAttention(nn.Module):
         self.query = nn.Linear(channels, 3 * channels if own else channels)
         self.key_value = nn.Linear(token_channels, 2 * channels)
         self.out = nn.Linear(channels, channels)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        _silence(self.out)
 
     def forward(self, x: Tensor, tokens: Tensor, frames: int) -> Tensor:
         places = self.norm(x).flatten(2).transpose(1, 2)
@@ -216,8 +211,7 @@ class TemporalAttention(nn.Module):
         self.query = nn.Linear(channels, 3 * channels)
         self.out = nn.Linear(channels, channels)
         self.place = nn.Parameter(0.1 * torch.randn(config.frames, channels))
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        _silence(self.out)
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
         if frames == 1:
@@ -228,6 +222,12 @@ class TemporalAttention(nn.Module):
         y = self.out(_attention(query, key, value, self.heads))
         y = y.reshape(-1, height, width, frames, x.shape[1]).permute(0, 3, 4, 1, 2)
         return x + y.reshape(x.shape)
+
+
+def _silence(layer: nn.Module) -> None:
+    """A layer that answers zero at the start of training."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
 
 
 def _attention(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:

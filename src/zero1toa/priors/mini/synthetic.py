@@ -127,7 +127,7 @@ class Stage:
         bare = rays_of(vertices, topology.faces, camera)
         rays = bare
         if len(extra):
-            rays = Rays(*(plane.copy() for plane in bare))
+            rays = Rays(bare.depth.copy(), bare.face.copy(), bare.weights.copy())
             kernels.rasterize(projected(every, camera, SCALE), faces, len(topology.faces), 0, *rays)
         image = np.empty((camera.height, camera.width, 3), np.float32)
         alpha = np.empty((camera.height, camera.width), np.float32)
@@ -315,8 +315,8 @@ def _clip(
         face, features = face_masks(points, rays.depth)
         lines = landmark_picture(points, SIZE)
         columns.append(tuple(map(as_bytes, (image, alpha, color, known, lines, face, features))))
-    image, alpha, color, known, lines, face, features = (np.stack(column) for column in zip(*columns))
-    return Clip(image, alpha, color, known, lines, yaw, face, features)
+    frames, cover, centers, sure, drawn, faces, boxes = (np.stack(column) for column in zip(*columns))
+    return Clip(frames, cover, centers, sure, drawn, yaw, faces, boxes)
 
 
 def _wrong_head(person: Person, rng: np.random.Generator) -> RiggedHead:

@@ -192,8 +192,8 @@ def _clip(
             tuple(map(as_bytes, (picture, known[..., 1], color, known, landmark_picture(points, SIZE), face, features)))
         )
         yaws.append(np.degrees(np.arctan2(camera.position[0], camera.position[2])))
-    image, alpha, color, known, lines, face, features = (np.stack(column) for column in zip(*columns))
-    return Clip(image, alpha, color, known, lines, np.array(yaws, np.float32), face, features)
+    frames, cover, centers, sure, drawn, faces, boxes = (np.stack(column) for column in zip(*columns))
+    return Clip(frames, cover, centers, sure, drawn, np.array(yaws, np.float32), faces, boxes)
 
 
 def own_picture(image: NDArray[np.uint8], camera: Camera, size: int) -> NDArray[np.float32]:

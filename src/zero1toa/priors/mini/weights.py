@@ -76,7 +76,9 @@ def load_network(path: Path) -> tuple[Network, dict[str, Any]]:
         content = path.read_bytes()
         about, tensors = _parse(content)
         known = {field.name for field in fields(NetworkConfig)}
-        shape = {k: tuple(v) if isinstance(v, list) else v for k, v in about["network"].items() if k in known}
+        shape: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in about["network"].items() if k in known
+        }
         network = Network(NetworkConfig(**shape))
         network.load_state_dict(tensors)
     except (ValueError, KeyError, TypeError, RuntimeError, struct.error) as error:
