@@ -136,7 +136,7 @@ class DiffusionConfig:
     random_weights: bool = False
     """Tiny networks that never learned anything instead: shows that everything runs, and makes no pictures."""
     steps: int | None = None
-    """Denoising steps (AniPortrait: 25, Follow-Your-Emoji: 30, Wan-Animate: 20, mini: 12)."""
+    """Denoising steps (AniPortrait: 25, Follow-Your-Emoji: 30, Wan-Animate: 20, mini: 4)."""
     guidance_scale: float | None = None
     """Scale of classifier-free guidance (AniPortrait and Follow-Your-Emoji: 3.5, Wan-Animate and mini: 1)."""
     temperature: float | None = None

@@ -86,8 +86,8 @@ def prior_case(number: int, size: int, background: float) -> PriorCase:
         cameras = [own_camera(photo_camera(float(yaw), 0.0, size), size) for yaw in yaws]
         drive = Drive(
             cameras,
-            torch.as_tensor(expressions, dtype=torch.float32),
-            torch.as_tensor(poses, dtype=torch.float32),
+            torch.tensor(expressions, dtype=torch.float32),
+            torch.tensor(poses, dtype=torch.float32),
         ).checked()
         truth, face = _truth(stage, drive, background)
         clips.append(PriorClip(name, drive, yaws.astype(np.float32), truth, face))

@@ -200,8 +200,8 @@ class Posed(NamedTuple):
 
 def posed(head: RiggedHead, extra: Extra, expressions: NDArray[np.floating], poses: NDArray[np.floating]) -> Posed:
     """Head and extras along expressions (F, 52) and poses (F, 6, 3)."""
-    weights = torch.as_tensor(expressions, dtype=torch.float32)
-    turns = torch.as_tensor(poses, dtype=torch.float32)
+    weights = torch.tensor(expressions, dtype=torch.float32)
+    turns = torch.tensor(poses, dtype=torch.float32)
     with torch.no_grad():
         vertices = head.pose(weights, turns if bool(turns.any()) else None).numpy()
         if len(vertices) < len(weights):
