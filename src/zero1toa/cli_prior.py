@@ -25,7 +25,7 @@ def prior(
     steps: int | None = None,
     guidance_scale: float | None = None,
     temperature: float | None = None,
-    inversion_condition: Literal["full", "null"] = "null",
+    inversion_condition: Literal["full", "null"] = "full",
     strength: float = 1.0,
     mode: Literal["ddim_inversion", "sdedit", "generate"] = "ddim_inversion",
     device: Literal["auto", "cpu", "cuda"] = "auto",
@@ -49,7 +49,7 @@ def prior(
         steps: DDIM steps; by default the prior's own.
         guidance_scale: Of classifier-free guidance; by default the prior's own.
         temperature: Factor on the deviation that the network answers; by default the prior's own.
-        inversion_condition: What the way up sees in regeneration.
+        inversion_condition: What the way up sees in regeneration, as create's --diffusion.inversion-condition.
         strength: Of regeneration.
         mode: Of regeneration.
         device: Where the network runs.
