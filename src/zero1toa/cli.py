@@ -15,6 +15,7 @@ from .cli_animate import animate
 from .cli_batch import batch
 from .cli_export import export, parse_weights
 from .cli_track import track
+from .cli_train import train_prior
 from .cli_view import view
 from .config import DiffusionConfig
 from .errors import InputError, OutputError, Zero1toaError, is_out_of_memory, told
@@ -75,7 +76,9 @@ def create(
     *,
     head: Head = None,
     preset: Literal["debug", "fast", "balanced", "paper"] = "fast",
-    prior: Literal["reprojection", "external", "aniportrait", "follow-your-emoji", "wan-animate"] = "reprojection",
+    prior: Literal[
+        "reprojection", "external", "aniportrait", "follow-your-emoji", "wan-animate", "mini"
+    ] = "reprojection",
     prior_command: str = "",
     weights: str = "",
     random_weights: bool = False,
@@ -105,7 +108,8 @@ def create(
         preset: How long to work: debug takes seconds, fast less than a minute, balanced a few minutes on two CPU cores;
             paper has the paper's numbers and takes hours there.
         prior: The video model: reprojection is built in; external runs a command of yours; aniportrait,
-            follow-your-emoji and wan-animate diffuse and need their weights (docs/diffusion.md).
+            follow-your-emoji and wan-animate diffuse and need their weights (docs/diffusion.md); mini is a small one of
+            our own (docs/mini_prior.md).
         prior_command: That command; it finds the clip to make better in {folder} and writes the frames there.
         weights: A folder with a diffusion prior's files, or "hub" to fetch them from the Hugging Face hub.
         random_weights: Run a diffusion prior with tiny networks that never learned anything: a test that all runs.
@@ -245,6 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "export": export,
                 "evaluate": evaluate,
                 "batch": batch,
+                "train-prior": train_prior,
                 "doctor": doctor,
             },
             prog="zero1toa",

@@ -22,13 +22,15 @@ Output = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="PATH")]
 Quiet = Annotated[bool, tyro.conf.arg(aliases=["-q"])]
 Head = Annotated[str | None, tyro.conf.arg(metavar="HEAD")]
 
+PriorName = Literal["reprojection", "external", "aniportrait", "follow-your-emoji", "wan-animate", "mini"]
+
 
 def batch(
     portraits: Portraits,
     output: Output = Path("batch"),
     *,
     preset: Literal["debug", "fast", "balanced", "paper"] = "fast",
-    prior: Literal["reprojection", "external", "aniportrait", "follow-your-emoji", "wan-animate"] = "reprojection",
+    prior: PriorName = "reprojection",
     prior_command: str = "",
     weights: str = "",
     random_weights: bool = False,

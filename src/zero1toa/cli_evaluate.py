@@ -11,6 +11,7 @@ import tyro
 
 from .cli_clip import clip
 from .cli_consistency import consistency
+from .cli_prior import prior
 from .cli_reenact import reenact
 from .errors import InputError
 from .progress import Progress
@@ -80,4 +81,5 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "reenact": reenact,
     "consistency": consistency,
     "clip": clip,
+    "prior": prior,
 }

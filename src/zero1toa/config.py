@@ -123,8 +123,8 @@ class DensityConfig:
     """Opacity below which a Gaussian is pruned (3DGS: .005; ours start at .95)."""
 
 
-DIFFUSION_PRIORS = ("aniportrait", "follow-your-emoji", "wan-animate")
-"""Priors that diffuse; they need the extra `diffusion` and weights."""
+DIFFUSION_PRIORS = ("aniportrait", "follow-your-emoji", "wan-animate", "mini")
+"""Priors that diffuse; they need weights, and all but "mini", which is our own, the extra `diffusion`."""
 
 
 @dataclass(frozen=True)
@@ -132,13 +132,15 @@ class DiffusionConfig:
     """How a diffusion prior is run. None leaves a number as the model's authors have it."""
 
     weights: str = ""
-    """A folder with the model's files, or "hub" to fetch them from the Hugging Face hub."""
+    """A folder with the model's files, or "hub" to fetch them from the Hugging Face hub; for "mini" a file."""
     random_weights: bool = False
     """Tiny networks that never learned anything instead: shows that everything runs, and makes no pictures."""
     steps: int | None = None
-    """Denoising steps (AniPortrait: 25, Follow-Your-Emoji: 30, Wan-Animate: 20)."""
+    """Denoising steps (AniPortrait: 25, Follow-Your-Emoji: 30, Wan-Animate: 20, mini: 4)."""
     guidance_scale: float | None = None
-    """Scale of classifier-free guidance (AniPortrait and Follow-Your-Emoji: 3.5, Wan-Animate: 1)."""
+    """Scale of classifier-free guidance (AniPortrait and Follow-Your-Emoji: 3.5, Wan-Animate and mini: 1)."""
+    temperature: float | None = None
+    """Of mini alone: factor, on the way down, on the deviation from its mean that the network answers."""
     inversion_guidance: float = 1.0
     """The same on the way up. With the value of the way down an exact inversion returns its input, and nothing is
     corrected."""

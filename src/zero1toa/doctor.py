@@ -26,6 +26,7 @@ _PACKAGES = ("torch", "numpy", "numba", "mediapipe", "scipy", "scikit-image", "p
 _PURPOSES = {
     "cuda": "training on an NVIDIA GPU",
     "diffusion": "the priors that diffuse and evaluate clip",
+    "train": "train-prior on GPUs, with TensorBoard's curves; on a CPU it trains without",
     "cluster": "many avatars on a Ray cluster (planned; nothing in this version uses it)",
     "bake": "making the default head's data files again",
     "test": "the checks and tests",
@@ -53,7 +54,6 @@ _PRIORS = (
         "ready",
         "built in: the photo's texture on the fitted head; no weights, no GPU",
     ),
-    Row("Priors", "mini", "planned", "a small video diffusion model trained with zero1toa itself"),
     Row("Priors", "external", "ready", "runs a command of yours on each clip: create --prior external --prior-command"),
 )
 
@@ -72,7 +72,16 @@ _OTHER_HEADS = (
 
 def report() -> list[Row]:
     """Everything `zero1toa doctor` shows, in its order. Nothing is downloaded or changed; torch is imported."""
-    return [*_versions(), *_machine(), *_extras(), *_PRIORS, *_diffusion_priors(), _default_head(), *_OTHER_HEADS]
+    return [
+        *_versions(),
+        *_machine(),
+        *_extras(),
+        *_PRIORS,
+        _mini_prior(),
+        *_diffusion_priors(),
+        _default_head(),
+        *_OTHER_HEADS,
+    ]
 
 
 def is_healthy(rows: list[Row]) -> bool:
@@ -241,6 +250,16 @@ def _diffusion_priors() -> list[Row]:
     rows = [Row("Priors", name, "absent", f"{first}{summary(name)}, and a GPU of about 10 GB") for name in FILES]
     needs = f"{first}create --prior wan-animate --weights FOLDER needs {NEEDS}; see docs/diffusion.md"
     return [*rows, Row("Priors", "wan-animate", "absent", needs)]
+
+
+def _mini_prior() -> Row:
+    from zero1toa.priors.mini.weights import weights_path
+
+    try:
+        weights_path("")
+    except Zero1toaError as error:
+        return Row("Priors", "mini", "absent", f"a small video diffusion model trained with zero1toa itself. {error}")
+    return Row("Priors", "mini", "ready", "built in: a small video diffusion model trained with zero1toa itself")
 
 
 def _default_head() -> Row:

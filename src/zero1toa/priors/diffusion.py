@@ -1,4 +1,4 @@
-"""Diffusion priors by name: real ones from the user's weights, or tiny random ones."""
+"""Diffusion priors by name: published ones from the user's weights, our own small one, or tiny random ones."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ def check_diffusion_prior(name: str, config: DiffusionConfig | None, device: str
     if config.random_weights and config.weights:
         raise InputError("Weights were given, and random ones asked for: leave one of the two out.")
     network_device(device)
+    if name == "mini":
+        from .mini.prior import check_mini
+
+        check_mini(config)
+        return
     if not (config.random_weights or config.weights == HUB):
         if name == "wan-animate":
             from .wan_animate import check_folder
@@ -73,8 +78,15 @@ def _wan_animate(name: str, config: DiffusionConfig, device: torch.device, seed:
     return load_wan_animate(config, device, seed)
 
 
+def _mini(name: str, config: DiffusionConfig, device: torch.device, seed: int) -> VideoPrior:
+    from .mini.prior import load_mini
+
+    return load_mini(config, device, seed)
+
+
 _LOADERS: dict[str, Callable[[str, DiffusionConfig, torch.device, int], VideoPrior]] = {
     "aniportrait": _animate_anyone,
     "follow-your-emoji": _animate_anyone,
     "wan-animate": _wan_animate,
+    "mini": _mini,
 }

@@ -40,6 +40,9 @@ class Look:
     cloth_second: Color
     pattern: Pattern
     collar: float  # how far the neckline is moved up, metres
+    eye_shadow: Color = (0.0, 0.0, 0.0)
+    eye_shadow_share: float = 0.0  # how much of it there is on the upper lids
+    rouge: float = 0.0  # redness that make-up adds to the cheeks
 
 
 def random_look(rng: np.random.Generator) -> Look:

@@ -22,6 +22,7 @@ Array = NDArray[np.float64]
 _IRIS, _PUPIL, _LIMBUS = 0.0056, 0.0022, 0.0008  # radii of the default head's iris and pupil, width of the dark rim
 _GLINT, _GLINT_RADIUS = (0.0018, 0.0019), 0.0007  # the light's mirror image, from the middle of the pupil
 _SCLERA = (0.93, 0.91, 0.89)
+_SHADOW_WIDE, _SHADOW_HIGH = 0.018, 0.009  # extent of eye shadow about the upper lid
 _SOCKET = 0.017  # standard deviation of the shadow around the eyes
 _CHEEKS = ((0.044, -0.022), (-0.044, -0.022), (0.0, -0.018), (0.0, -0.092))  # x, y: cheeks, tip of the nose, chin
 _BLUSH = (0.016, 0.016, 0.010, 0.012)  # standard deviations of their redness
@@ -48,7 +49,14 @@ class _Texels:
 
 
 def subject_texture(
-    model: HeadModel, vertices: NDArray[np.floating], look: Look, rng: np.random.Generator, size: int
+    model: HeadModel,
+    vertices: NDArray[np.floating],
+    look: Look,
+    rng: np.random.Generator,
+    size: int,
+    *,
+    lamp: bool = True,
+    noise_order: int = 3,
 ) -> NDArray[np.float32]:
     """(S, S, 3) sRGB colours on the head's texture coordinates, light included.
 
@@ -58,16 +66,19 @@ def subject_texture(
         look: of the person.
         rng: of freckles, strands and spots.
         size: pixels on a side.
+        lamp: whether the light comes from a lamp too; without one only hollows are darker, and whoever draws the head
+            lights it.
+        noise_order: see `SolidNoise`.
     """
     topology = model.topology
     map_ = texel_map(topology, size)
     place = map_.points.interpolate(model.template.numpy(), topology.faces)
     names = list(topology.regions)
     shares = map_.points.interpolate(np.stack([topology.regions[n] for n in names], -1), topology.faces)
-    light = map_.points.interpolate(_light(vertices, topology.faces)[:, None], topology.faces)[:, 0]
+    light = map_.points.interpolate(_light(vertices, topology.faces, lamp)[:, None], topology.faces)[:, 0]
     part = topology.face_part[map_.points.triangle].astype(np.int64)
     texels = _Texels(place, dict(zip(names, shares.T)), part, light)
-    noise = SolidNoise(rng)
+    noise = SolidNoise(rng, noise_order)
 
     base = map_.points.interpolate(default_colors(topology), topology.faces)
     colors = base * np.exp(np.minimum(place[:, 2:] - 0.055, 0) / _MOUTH_DEPTH)  # mouth, teeth, gums, tongue
@@ -90,8 +101,8 @@ def subject_texture(
     return np.ascontiguousarray(fill_texture(map_, colors.clip(0, 1)))
 
 
-def _light(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> Array:
-    """(V,) one lamp, light from all sides and less of it in hollows."""
+def _light(vertices: NDArray[np.floating], faces: NDArray[np.integer], lamp: bool) -> Array:
+    """(V,) one lamp or none, light from all sides and less of it in hollows."""
     normals = vertex_normals(vertices, faces)
     toward = np.array(_LIGHT) / np.linalg.norm(_LIGHT)
     wrapped = np.clip((normals @ toward + 0.3) / 1.3, 0, 1)
@@ -102,7 +113,7 @@ def _light(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> Array:
         smooth = smooth - 0.5 * (laplacian @ smooth) / degree
     depth = ((smooth - vertices) * normals).sum(-1)
     hollow = np.clip(depth / _CAVITY_DEPTH, 0, 1) * (1 - 2 / 3 * smooth_step(smooth[:, 1], *_CHIN))
-    return (_AMBIENT + (1 - _AMBIENT) * wrapped) * (1 - _CAVITY_SHADE * hollow)
+    return (_AMBIENT + (1 - _AMBIENT) * wrapped if lamp else 1.0) * (1 - _CAVITY_SHADE * hollow)
 
 
 def _mix(colors: Array, color: Color | Array, share: Array) -> Array:
@@ -118,11 +129,15 @@ def _skin(texels: _Texels, look: Look, noise: SolidNoise, rng: np.random.Generat
     red = 0.35 * regions["ears"]
     for (cx, cy), spread in zip(_CHEEKS, _BLUSH):
         red += front * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * spread**2))
-    red = look.skin_red * np.clip(red + 0.12 * noise(place + 2, 45), 0, 1.2)
+    made_up = look.rouge * np.clip(red - 0.35 * regions["ears"], 0, 1)
+    red = look.skin_red * np.clip(red + 0.12 * noise(place + 2, 45), 0, 1.2) + made_up
     colors *= 1 + red[:, None] * np.array([0.02, -0.15, -0.13])
     socket = sum(np.exp(-((x - cx) ** 2 + ((y - 0.012) * 1.3) ** 2) / (2 * _SOCKET**2)) for cx in (-0.03, 0.03))
     colors *= 1 - (0.16 * front * np.asarray(socket))[:, None] * np.array([0.8, 1.0, 0.9])
     edge = np.maximum(regions["lidsLeft"], regions["lidsRight"])
+    if look.eye_shadow_share > 0:
+        above = front * np.exp(-((np.abs(np.abs(x) - 0.031) / _SHADOW_WIDE) ** 2 + ((y - 0.021) / _SHADOW_HIGH) ** 2))
+        colors = _mix(colors, look.eye_shadow, look.eye_shadow_share * above)
     colors *= 1 - 0.25 * edge[:, None] * np.array([0.8, 1.0, 1.0])
     density = front * regions["face"] * (1 - regions["lips"]) * (0.25 + np.minimum(red / max(look.skin_red, 0.1), 1))
     colors *= 1 - 0.35 * _spots(place, density, look.freckles, (0.0005, 0.0011), rng)[:, None] * [0.5, 0.8, 1.0]

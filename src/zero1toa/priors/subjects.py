@@ -135,7 +135,7 @@ def random_subject(seed: int, size: int = 1024) -> Subject:
     identity = rng.normal(0, _IDENTITY, model.num_identity)
     look = random_look(rng)
     bald = model.personalize(torch.as_tensor(identity, dtype=torch.float32))
-    offsets = _hair_offsets(model, bald, look, rng)
+    offsets = hair_offsets(model, bald, look, rng)
     head = replace(bald, vertices=bald.vertices + torch.as_tensor(offsets, dtype=torch.float32))
     textures = [subject_texture(model, head.vertices.numpy(), look, rng, size)]
     while len(textures[-1]) > _COARSEST:
@@ -143,7 +143,7 @@ def random_subject(seed: int, size: int = 1024) -> Subject:
     return Subject(seed, identity, look, head, tuple(textures))
 
 
-def _hair_offsets(model: HeadModel, head: RiggedHead, look: Look, rng: np.random.Generator) -> NDArray[np.float64]:
+def hair_offsets(model: HeadModel, head: RiggedHead, look: Look, rng: np.random.Generator) -> NDArray[np.float64]:
     """(V, 3) metres by which hair stands off the scalp, a little uneven."""
     topology = head.topology
     vertices = head.vertices.numpy().astype(np.float64)
