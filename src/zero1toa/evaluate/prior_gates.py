@@ -102,13 +102,13 @@ class GateResult:
         on, off = (float(np.mean(self.temporal[k])) if self.temporal else float("nan") for k in ("on", "off"))
         return [
             Gate(
-                "sample over copying the photo, |yaw| <= 30, dB",
+                "sample over copying the photo, yaw up to 30, dB",
                 front - self.mean("copy", high=FRONT + 1e-6),
                 OVER_COPY,
             ),
-            Gate("sample, |yaw| <= 30, dB", front, LEAST_FRONT),
+            Gate("sample, yaw up to 30, dB", front, LEAST_FRONT),
             Gate(
-                "sample over the reprojection prior, |yaw| >= 30, dB",
+                "sample over the reprojection prior, yaw from 30, dB",
                 self.mean("sample", SIDE) - self.mean("reprojection", SIDE),
                 OVER_REPROJECTION,
             ),
@@ -206,6 +206,8 @@ def _measure_defects(
     background = prior.config.background
     truth = clip.truth.over(background)
     for name, video in defective(case, clip, background).items():
+        if name == "wrong expression" and clip.name == "sweep":
+            continue  # its face is calm already: there is no fault to mend
         better = prior.regenerate(state, clip.drive, video, plan.strength, plan.mode)
         measures = result.defects.setdefault(name, {"before": [], "after": [], "before_face": [], "after_face": []})
         for when, shown in (("before", video), ("after", better)):
