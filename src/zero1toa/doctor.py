@@ -26,7 +26,7 @@ _PACKAGES = ("torch", "numpy", "numba", "mediapipe", "scipy", "scikit-image", "p
 _PURPOSES = {
     "cuda": "training on an NVIDIA GPU",
     "diffusion": "the priors that diffuse and evaluate clip",
-    "cluster": "many avatars on a Ray cluster (planned; nothing in this version uses it)",
+    "cluster": "batches on a Ray cluster: batch --ray",
     "bake": "making the default head's data files again",
     "test": "the checks and tests",
 }
