@@ -15,6 +15,7 @@ import argparse
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -174,6 +175,7 @@ def environment_of_uv(folder: Path, version: str, wheel: Path, resolution: str, 
 
 
 def main() -> int:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts this in the background ignores it
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", default=sys.executable, help="interpreter of an environment with the dependencies")
     parser.add_argument("--uv", default="", metavar="VERSION", help="let uv make one with this Python")

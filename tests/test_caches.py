@@ -115,11 +115,8 @@ import numpy as np
 from zero1toa.camera import Camera
 from zero1toa.heads.mesh_render import rasterize_mesh
 rasterize_mesh(np.eye(3), np.array([[0, 1, 2]], np.int32), Camera.orbit(distance=2.0, fov=25.0, size=8))
-from numba.core.caching import FunctionCache
-save = FunctionCache.save_overload
 from zero1toa.portrait.matting_runtime import matting
 matting()
-assert FunctionCache.save_overload is save
 """
 
 

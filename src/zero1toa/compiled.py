@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numba
+from numba import njit as _njit
 from numba.core.caching import FunctionCache
 
 from .caches import keep_compiled_code
@@ -31,25 +32,43 @@ class ForgivingCache(FunctionCache):
 
 def compiled(function: Function, cache: type[FunctionCache] = ForgivingCache, **options: Any) -> Function:
     """`numba.njit` with these options, kept on disk where there is a place for it; elsewhere compiled in each run."""
-    dispatcher = numba.njit(function, **options)
+    dispatcher = _njit(function, **options)
     keep_compiled_code()
     with contextlib.suppress(RuntimeError):  # of Numba, where no folder can be written to
         dispatcher._cache = cache(dispatcher.py_func)
     return dispatcher
 
 
+class _SerialCache(ForgivingCache):
+    """Keeps them apart from what others keep of the same functions, whose loops have threads."""
+
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        return (*super()._index_key(sig, codegen), "zero1toa: one thread")
+
+
 @contextlib.contextmanager
-def forgiving_cache() -> Iterator[None]:
-    """The same for functions that others declare while the block runs."""
-    keep_compiled_code()
-    save = FunctionCache.save_overload
+def others_without_threads() -> Iterator[None]:
+    """What modules that are imported inside the block give to `numba.njit` is compiled without Numba's threads.
 
-    def forgiving(self: FunctionCache, sig: Any, data: Any) -> None:
-        with contextlib.suppress(OSError):
-            save(self, sig, data)
+    These share OpenMP with torch: the first loop that uses them changes `torch.set_num_threads` to the number of cores,
+    a fork of the process then waits for ever, and some layers end the process when two threads meet there.
+    """
+    original = numba.njit
 
-    FunctionCache.save_overload = forgiving
+    def njit(signature: Any, *, parallel: bool = False, cache: bool = False, **options: Any) -> Any:
+        if callable(signature):  # the bare decorator
+            return compiled(signature, _SerialCache, **options)
+
+        def decorate(function: Callable[..., Any]) -> Any:
+            dispatcher: Any = compiled(function, _SerialCache, **options)
+            dispatcher.compile(signature)
+            dispatcher.disable_compile()  # as Numba does where a signature is given
+            return dispatcher
+
+        return decorate
+
+    numba.njit = njit
     try:
         yield
     finally:
-        FunctionCache.save_overload = save
+        numba.njit = original

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from zero1toa.compiled import forgiving_cache
+from zero1toa.compiled import others_without_threads
 from zero1toa.errors import MissingDependency
 
 _PACKAGES = ("pymatting", "pymatting.util", "pymatting.laplacian", "pymatting.foreground")
@@ -44,7 +44,7 @@ def matting() -> Matting:
             placed[name] = module
     sys.modules.update(placed)
     try:
-        with forgiving_cache():
+        with others_without_threads():
             laplacian = importlib.import_module("pymatting.laplacian.cf_laplacian")
             foreground = importlib.import_module("pymatting.foreground.estimate_foreground_ml")
     finally:
