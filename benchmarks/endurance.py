@@ -103,12 +103,18 @@ def frames(avatar: Avatar, count: int = 1000, size: int = 256) -> Figures:
 
 
 def avatars(
-    portrait: Portrait, config: CreateConfig, count: int = 200, after: Callable[[], None] | None = None
+    portrait: Portrait,
+    config: CreateConfig,
+    count: int = 200,
+    seconds: float | None = None,
+    after: Callable[[], None] | None = None,
 ) -> Figures:
-    """Makes avatars of one fit, one after the other; `after` is called after each."""
+    """Makes avatars of one fit, one after the other, and stops after so many seconds; `after` is called after each."""
     expected = _splats(zero1toa.create(portrait, config=config, device="cpu"))
     readings, differing, start = [], 0, time.monotonic()
     for _ in range(count):
+        if seconds is not None and time.monotonic() - start > seconds:
+            break
         differing += _splats(zero1toa.create(portrait, config=config, device="cpu")) != expected
         readings.append(resident())
         if after is not None:
@@ -202,6 +208,7 @@ def main(
     avatar_count: int = 200,
     thread_count: int = 5 * _AT_ONCE,
     worker_count: int = 2 * _AT_ONCE,
+    avatar_seconds: float | None = None,
     iterations: int = PRESETS["debug"].iterations,
     minutes: float = 10.0,
     json_lines: bool = False,
@@ -214,6 +221,7 @@ def main(
         avatar_count: Avatars that are made one after the other.
         thread_count: Avatars that are made 8 at once in threads.
         worker_count: Avatars that are made 8 at once in processes.
+        avatar_seconds: When to stop making them, if there are fewer by then.
         iterations: Training steps of each avatar, of the preset debug.
         minutes: How long the page plays.
         json_lines: Print JSON.
@@ -226,7 +234,7 @@ def main(
         folder = Path(name)
         work: dict[str, Callable[[], Figures]] = {
             "frames": lambda: frames(avatar, frame_count),
-            "avatars": lambda: avatars(portrait, config, avatar_count),
+            "avatars": lambda: avatars(portrait, config, avatar_count, avatar_seconds),
             "threads": lambda: threads(portrait, config, thread_count),
             "workers": lambda: workers(portrait, iterations, folder, worker_count),
             "page": lambda: page(avatar, folder, minutes),
