@@ -54,13 +54,14 @@ class Figures:
     count: int
     seconds: float
     megabytes: tuple[float, float, float]  # after the warm-up, at most, and at the end
+    after: int  # readings after the warm-up
     per_item: float  # kB: slope of a straight line through all readings after the warm-up
     differing: int  # results that are not those of a single run
 
     @property
     def is_flat(self) -> bool:
         """Whether the line rises by less than `FLAT` of what was used after the warm-up."""
-        return self.per_item * self.count * (1 - WARM_UP) / 1e3 <= FLAT * self.megabytes[0]
+        return self.per_item * self.after / 1e3 <= FLAT * self.megabytes[0]
 
     @property
     def line(self) -> str:
@@ -73,12 +74,12 @@ class Figures:
         )
 
 
-def figures(part: str, readings: Sequence[float], seconds: float, differing: int) -> Figures:
-    """Of readings in MB, one after each item."""
-    after = np.asarray(readings[int(len(readings) * WARM_UP) :], float)
+def figures(part: str, readings: Sequence[float], seconds: float, differing: int, least: int = 0) -> Figures:
+    """Of readings in MB, one after each item; the warm-up has at least `least` of them."""
+    after = np.asarray(readings[min(max(int(len(readings) * WARM_UP), least), len(readings) - 1) :], float)
     slope = float(np.polyfit(np.arange(len(after)), after, 1)[0]) if len(after) > 1 else 0.0
     megabytes = (float(after[0]), float(np.max(readings)), float(after[-1]))
-    return Figures(part, len(readings), seconds, megabytes, slope * 1e3, differing)
+    return Figures(part, len(readings), seconds, megabytes, len(after), slope * 1e3, differing)
 
 
 def resident() -> float:
@@ -135,7 +136,7 @@ def threads(portrait: Portrait, config: CreateConfig, count: int = 5 * _AT_ONCE,
         for seed, result in enumerate(pool.map(made, [i % at_once for i in range(count)])):
             differing += result != expected[seed % at_once]
             readings.append(resident())
-    return figures("threads", readings, time.monotonic() - start, differing)
+    return figures("threads", readings, time.monotonic() - start, differing, 2 * at_once)
 
 
 def workers(portrait: Portrait, iterations: int, folder: Path, count: int = 2 * _AT_ONCE) -> Figures:
