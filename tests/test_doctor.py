@@ -10,8 +10,8 @@ import sys
 import pytest
 from rich.console import Console
 
-import zero1toa
 from zero1toa import doctor
+from zero1toa._version import full_version
 from zero1toa.doctor import Row
 from zero1toa.errors import AssetError, MissingDependency
 
@@ -37,7 +37,7 @@ def test_every_section_is_there_in_order(rows: list[Row]) -> None:
 
 
 def test_versions_are_those_installed(rows: list[Row]) -> None:
-    assert row(rows, "Versions", "zero1toa").detail == zero1toa.__version__
+    assert row(rows, "Versions", "zero1toa").detail == full_version()
     for name in ("torch", "mediapipe", "numba", "numpy"):
         assert row(rows, "Versions", name) == Row("Versions", name, "ready", importlib.metadata.version(name))
 

@@ -45,6 +45,13 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
     assert not modules_after(f"import {module}") & {*HEAVY, *NEVER}
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["create", "--help"], ["batch", "--help"]])
+def test_what_only_prints_loads_nothing_heavy(arguments: list[str]) -> None:
+    """So that `--help` starts in less than half a second."""
+    code = f"from zero1toa.cli import main\ntry:\n    main({arguments})\nexcept SystemExit:\n    pass"
+    assert not modules_after(code) & {*HEAVY, "numpy", *NEVER}
+
+
 def test_every_module_imports_without_opencv_and_matplotlib() -> None:
     """They come with MediaPipe, but OpenCV needs libGL, which a bare machine lacks; nothing of ours may use them."""
     code = """

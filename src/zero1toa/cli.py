@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Union
 import tyro
 
 from . import cli_evaluate
+from ._version import full_version
 from .cli_animate import animate
 from .cli_batch import batch
 from .cli_export import export, parse_weights
@@ -237,6 +238,9 @@ def doctor() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code: 0, 2 for what the user can mend, 130 after Ctrl-C."""
+    if list(sys.argv[1:] if arguments is None else arguments) == ["--version"]:
+        print(f"zero1toa {full_version()}")
+        return 0
     try:
         tyro.extras.subcommand_cli_from_dict(
             {
@@ -253,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "doctor": doctor,
             },
             prog="zero1toa",
-            description="One portrait picture in, one animatable 3D head avatar out.",
+            description="One portrait picture in, one animatable 3D head avatar out. --version names this version.",
             args=arguments,
         )
     except Zero1toaError as error:

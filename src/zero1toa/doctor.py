@@ -15,7 +15,7 @@ from typing import Literal
 from rich.console import Console
 from rich.table import Table
 
-from zero1toa._version import __version__
+from zero1toa._version import full_version
 from zero1toa.errors import MissingDependency, Zero1toaError
 
 State = Literal["ready", "missing", "absent", "planned"]
@@ -27,7 +27,7 @@ _PURPOSES = {
     "cuda": "training on an NVIDIA GPU",
     "diffusion": "the priors that diffuse and evaluate clip",
     "train": "train-prior on GPUs, with TensorBoard's curves; on a CPU it trains without",
-    "cluster": "many avatars on a Ray cluster (planned; nothing in this version uses it)",
+    "cluster": "batches on a Ray cluster: batch --ray",
     "bake": "making the default head's data files again",
     "test": "the checks and tests",
 }
@@ -131,7 +131,7 @@ def _installed(package: str) -> str | None:
 
 def _versions() -> list[Row]:
     rows = [
-        Row("Versions", "zero1toa", "ready", __version__),
+        Row("Versions", "zero1toa", "ready", full_version()),
         Row("Versions", "python", "ready", f"{platform.python_version()} on {platform.platform(terse=True)}"),
     ]
     return rows + [_mediapipe() if package == "mediapipe" else _package(package) for package in _PACKAGES]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from zero1toa.caches import cache_folder
 from zero1toa.errors import OutputError
 from zero1toa.files import atomic_write
 
@@ -16,14 +16,6 @@ from .topology import NUM_LANDMARKS
 
 VERSION = 1
 """Of the way in which landmarks are found; older results are not used."""
-
-
-def cache_folder() -> Path:
-    """`$ZERO1TOA_CACHE`, or `zero1toa` in `$XDG_CACHE_HOME` or `~/.cache`."""
-    own = os.environ.get("ZERO1TOA_CACHE")
-    if own:
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "zero1toa"
 
 
 def cache_file(fingerprint: int) -> Path:

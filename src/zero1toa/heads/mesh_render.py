@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from zero1toa.camera import Camera
+from zero1toa.compiled import compiled
 
 from .topology import HeadTopology
 
@@ -25,7 +26,7 @@ class MeshBuffers(NamedTuple):
     barycentric: NDArray[np.float32]  # (H, W, 3) perspective-correct weights of the triangle's corners
 
 
-@numba.njit(cache=True, nogil=True)
+@partial(compiled, nogil=True)
 def _fill(points, faces, depth, face, barycentric):  # type: ignore[no-untyped-def]
     height, width = depth.shape
     for f in range(len(faces)):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from zero1toa.camera import Camera
+from zero1toa.compiled import compiled
 
 from .mesh_render import rasterize_mesh
 from .topology import HeadTopology
@@ -43,7 +44,7 @@ def render_texture(
     return values, cover
 
 
-@numba.njit(cache=True, nogil=True)
+@partial(compiled, nogil=True)
 def _look_up(face, barycentric, uvs, uv_faces, texture, supersample, values, cover):  # type: ignore[no-untyped-def]
     size, channels = texture.shape[0], texture.shape[2]
     for row in range(values.shape[0]):

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from zero1toa.compiled import others_without_threads
 from zero1toa.errors import MissingDependency
 
 _PACKAGES = ("pymatting", "pymatting.util", "pymatting.laplacian", "pymatting.foreground")
@@ -43,8 +44,9 @@ def matting() -> Matting:
             placed[name] = module
     sys.modules.update(placed)
     try:
-        laplacian = importlib.import_module("pymatting.laplacian.cf_laplacian")
-        foreground = importlib.import_module("pymatting.foreground.estimate_foreground_ml")
+        with others_without_threads():
+            laplacian = importlib.import_module("pymatting.laplacian.cf_laplacian")
+            foreground = importlib.import_module("pymatting.foreground.estimate_foreground_ml")
     finally:
         if placed:  # so that the whole package can still be imported by others
             for name in [name for name in sys.modules if name.partition(".")[0] == "pymatting"]:

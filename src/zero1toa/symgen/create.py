@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import binary_dilation
 
-from .._version import __version__
 from ..avatar import Avatar
 from ..config import PRESETS, CreateConfig
 from ..errors import InputError
@@ -39,6 +38,7 @@ from .initialize import initial_splats
 from .limits import inner_mouth, splat_limits
 from .loop import SymGen
 from .preview import Previewer
+from .provenance import provenance
 
 _KNOWN = 0.5  # confidence from which the photo shows a splat
 _LEAST_SHOWN = 0.02  # share of the splats that the photo must show
@@ -89,6 +89,7 @@ def create_avatar(
     kept = None if workspace is None else Workspace(workspace, fingerprint(portrait, config), resume)
     generator = torch.Generator().manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
+    on = training_device(device)
     head = personal_head(portrait)
     surface = PhotoSurface(portrait, head)
     with progress.stage("placing splats"):
@@ -108,7 +109,7 @@ def create_avatar(
         splat_limits(first, head, hold_unseen=not prior.invents, facing=surface.facing),
         generator,
         kept,
-        training_device(device),
+        on,
     )
 
     def avatar_of(trained: Gaussians) -> Avatar:
@@ -120,16 +121,7 @@ def create_avatar(
             photo_pose=torch.as_tensor(portrait.pose, dtype=torch.float32),
             photo_camera=portrait.camera,
             head_model=open_head(portrait.head).name,
-            provenance={
-                "synthetic": True,
-                "source": "one portrait picture",
-                "prior": prior.name,
-                "guidance": config.guidance,
-                "preset": config.preset,
-                "iterations": config.iterations,
-                "seed": config.seed,
-                "generator": f"zero1toa {__version__}",
-            },
+            provenance=provenance(config, prior.name, on),
         )
 
     show = None if preview is None else Previewer(preview, avatar_of)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
 from collections.abc import Callable
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
-from numba.core.caching import FunctionCache
+
+from zero1toa.compiled import ForgivingCache, compiled
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
@@ -21,24 +21,18 @@ _OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
 _ANY_ORDER = {"reassoc", "contract", "nsz"}
 
 
-class _Cache(FunctionCache):
-    """Numba's cache on disk, made to notice changes in helper files and to survive a disk that is full."""
+class _Cache(ForgivingCache):
+    """Made to notice changes in helper files too, and to say that compiling takes a while."""
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:
         # Numba looks at the file of the kernel alone, but a kernel has constants and helpers of its neighbours inside.
         return (*super()._index_key(sig, codegen), _digest_of_sources())
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        with contextlib.suppress(OSError):
-            found = super().load_overload(sig, target_context)
-            if found is not None:
-                return found
-        _say_that_it_takes_a_while()
-        return None
-
-    def save_overload(self, sig: Any, data: Any) -> None:
-        with contextlib.suppress(OSError):
-            super().save_overload(sig, data)
+        found = super().load_overload(sig, target_context)
+        if found is None:
+            _say_that_it_takes_a_while()
+        return found
 
 
 @lru_cache(maxsize=1)
@@ -56,23 +50,14 @@ def _digest_of_sources() -> str:
     return digest.hexdigest()
 
 
-def _compiled(function: Kernel, **options: Any) -> Kernel:
-    dispatcher = numba.njit(function, **_OPTIONS, **options)
-    # Without a folder that can be written to (the package's own, NUMBA_CACHE_DIR or the user's), Numba raises this, and
-    # every process compiles anew.
-    with contextlib.suppress(RuntimeError):
-        dispatcher._cache = _Cache(dispatcher.py_func)
-    return dispatcher
-
-
 def kernel(function: Kernel) -> Kernel:
     """Compiles a function, additions in the written order. It does not hold Python's lock while it runs."""
-    return _compiled(function)
+    return compiled(function, _Cache, **_OPTIONS)
 
 
 def summing_kernel(function: Kernel) -> Kernel:
     """Compiles a function whose sums may be taken in any order, which lets the compiler use vector instructions."""
-    return _compiled(function, fastmath=_ANY_ORDER)
+    return compiled(function, _Cache, **_OPTIONS, fastmath=_ANY_ORDER)
 
 
 def inlined(function: Kernel) -> Kernel:
