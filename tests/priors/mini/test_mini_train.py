@@ -1,6 +1,10 @@
 """Training: it learns, goes on where it was stopped, and says what is wrong."""
 
 import csv
+import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -126,3 +130,18 @@ def test_several_processes_need_accelerate(monkeypatch):
     monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingDependency, match="accelerate"):
         engines.Engine()
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_network_through_accelerate(tmp_path):
+    pytest.importorskip("accelerate")
+    launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
+    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m", "zero1toa"]
+    small = ["--width", "tiny", "--steps", "2", "--pool", "2", "--workers", "0", "--held-out", "1", "--clips", "1"]
+    command = [sys.executable, *launch, "train-prior", "-o", str(tmp_path / "prior"), *small, "--precision", "float32"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Wrote ") == 1  # one of the two writes
+    _, recipe = load_network(tmp_path / "prior" / WEIGHTS)
+    assert "2 processes" in json.dumps(recipe)
