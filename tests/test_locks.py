@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
 from zero1toa.errors import BusyError, OutputError
-from zero1toa.locks import exclusive
+from zero1toa.locks import exclusive, in_turn
 
 HOLD = "import sys; from zero1toa.locks import exclusive\nwith exclusive(sys.argv[1]):\n print(flush=True); input()"
 
@@ -75,3 +77,20 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError), exclusive(tmp_path / "file/avatar.glb"):
         pass
+
+
+def test_who_takes_turns_waits(tmp_path):
+    path = tmp_path / "clips"
+    order = []
+
+    def other():
+        with in_turn(path):
+            order.append("other")
+
+    with exclusive(path):
+        waiting = threading.Thread(target=other)
+        waiting.start()
+        time.sleep(0.3)
+        order.append("first")
+    waiting.join(30)
+    assert order == ["first", "other"]

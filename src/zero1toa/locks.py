@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import BusyError
 from .files import made_folders, os_errors_as_output_errors
+
+_PATIENCE = 0.2  # seconds between two looks at a lock that is held
 
 
 @contextmanager
@@ -36,6 +39,26 @@ def exclusive(path: str | os.PathLike[str]) -> Iterator[None]:
             # Removed while it is still held: who opened it before finds in `_acquired` that it is gone.
             file.unlink(missing_ok=True)
             os.close(descriptor)
+
+
+@contextmanager
+def in_turn(path: str | os.PathLike[str]) -> Iterator[None]:
+    """As `exclusive`, but waits for the others, however long they take.
+
+    Raises:
+        OutputError: the place cannot be written to.
+    """
+    while True:
+        held = exclusive(path)
+        try:
+            held.__enter__()
+            break
+        except BusyError:
+            time.sleep(_PATIENCE)
+    try:
+        yield
+    finally:
+        held.__exit__(None, None, None)
 
 
 def _acquired(file: Path) -> int | None:

@@ -135,8 +135,7 @@ def test_several_processes_need_accelerate(monkeypatch):
 @pytest.mark.slow
 def test_two_processes_train_one_network_through_accelerate(tmp_path):
     pytest.importorskip("accelerate")
-    launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
-    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m", "zero1toa"]
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "zero1toa"]
     small = ["--width", "tiny", "--steps", "2", "--pool", "2", "--workers", "0", "--held-out", "1", "--clips", "1"]
     command = [sys.executable, *launch, "train-prior", "-o", str(tmp_path / "prior"), *small, "--precision", "float32"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}

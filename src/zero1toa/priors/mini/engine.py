@@ -16,6 +16,11 @@ from ..animate_anyone.precision import cpu_has_bfloat16
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
+def is_first_process() -> bool:
+    """Whether this is the one of the launched processes that writes files; known before any of them is connected."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 class Engine:
     """Device, precision and the other processes of a training.
 

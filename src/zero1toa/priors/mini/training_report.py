@@ -29,14 +29,15 @@ class TrainingReport:
     Args:
         folder: of the training.
         step: the step from which it goes on; 0 begins anew.
+        board: write TensorBoard's files too, where it is installed.
     """
 
-    def __init__(self, folder: Path, step: int = 0) -> None:
+    def __init__(self, folder: Path, step: int = 0, board: bool = True) -> None:
         self.folder = folder
         self.rows: list[tuple[int, float, float]] = [r for r in _read(folder / TABLE) if r[0] <= step]
         self.looks: list[tuple[int, dict[str, float]]] = []
         self._recent: list[float] = []
-        self._board = _tensorboard(folder)
+        self._board = _tensorboard(folder) if board else None
 
     def log(self, step: int, figures: dict[str, float]) -> None:
         """Takes the figures of a step."""
