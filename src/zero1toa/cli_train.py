@@ -38,31 +38,32 @@ def train_prior(
 ) -> None:
     """Train the small video diffusion prior, on made-up persons or on your own videos.
 
-        Writes mini.safetensors (for create --prior mini --weights), the state to go on from, a table and a curve of losses,
-        a sheet of held-out persons, and TensorBoard's files where it is installed. A killed training goes on with --resume
-    X
+    Writes mini.safetensors (for create --prior mini --weights), the state to go on from, a table and a curve of losses,
+    a sheet of held-out persons, and TensorBoard's files where it is installed. A killed training goes on with --resume
+    from where it last saved. Several GPUs: accelerate launch -m zero1toa train-prior ...; several processes on a CPU:
+    torchrun --nproc_per_node 2 -m zero1toa train-prior ...
 
-        Examples: zero1toa train-prior -o prior --minutes 120 | zero1toa train-prior -o prior --minutes 120 --resume |
-        zero1toa train-prior -o prior --data my_videos --steps 20000
+    Examples: zero1toa train-prior -o prior --minutes 120 | zero1toa train-prior -o prior --minutes 120 --resume |
+    zero1toa train-prior -o prior --data my_videos --steps 20000
 
-        Args:
-            output: Folder for the results.
-            data: synthetic, or a folder of videos; a folder in it holds the videos of one person, a file is a person.
-            steps: Steps of the optimizer.
-            minutes: Minutes after which training ends, however many steps were made.
-            clips: Clips of 8 frames in a step, for each process.
-            width: Channels of the network: tiny is for tests, small for a CPU, medium and large for a GPU.
-            rate: Learning rate at the start; it falls to zero.
-            workers: Processes that make synthetic clips; 0 makes them in between.
-            pool: Synthetic persons kept at a time.
-            precision: auto is bfloat16 where the machine computes in it.
-            device: Where to train; auto is an NVIDIA GPU where torch and accelerate can use one.
-            seed: Same seed, same machine, same network.
-            held_out: Held-out persons in each look.
-            validate_every: Steps between two looks at held-out persons.
-            save_every: Steps between two saved states.
-            resume: Go on from the state in the output folder.
-            quiet: Print nothing but warnings and errors.
+    Args:
+        output: Folder for the results.
+        data: synthetic, or a folder of videos; a folder in it holds the videos of one person, a file is a person.
+        steps: Steps of the optimizer.
+        minutes: Minutes after which training ends, however many steps were made.
+        clips: Clips of 8 frames in a step, for each process.
+        width: Channels of the network: tiny is for tests, small for a CPU, medium and large for a GPU.
+        rate: Learning rate at the start; it falls to zero.
+        workers: Processes that make synthetic clips; 0 makes them in between.
+        pool: Synthetic persons kept at a time.
+        precision: auto is bfloat16 where the machine computes in it.
+        device: Where to train; auto is an NVIDIA GPU where torch and accelerate can use one.
+        seed: Same seed, same machine, same network.
+        held_out: Held-out persons in each look.
+        validate_every: Steps between two looks at held-out persons.
+        save_every: Steps between two saved states.
+        resume: Go on from the state in the output folder.
+        quiet: Print nothing but warnings and errors.
     """
     from . import files
     from .locks import exclusive, in_turn

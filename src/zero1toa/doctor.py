@@ -29,6 +29,7 @@ _PURPOSES = {
     "train": "train-prior on GPUs, with TensorBoard's curves; on a CPU it trains without",
     "cluster": "batches on a Ray cluster: batch --ray",
     "bake": "making the default head's data files again",
+    "fuzz": "guiding the fuzzer of tests/nightly",
     "test": "the checks and tests",
 }
 
