@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+from PIL import Image
+from skimage.data import astronaut
 
 import zero1toa
 from flame_fixtures import flame_embedding, flame_file
@@ -60,3 +64,19 @@ def test_the_detector_finds_a_bare_head():
     error = np.linalg.norm(found[:, :2] - camera.project(points)[:, :2], axis=1)
     assert error[list(facemesh.EYES)].mean() < 4  # px of 0.7 mm
     assert error[list(facemesh.LIPS)].mean() < 8
+
+
+@pytest.mark.slow
+def test_reenactment_with_another_head(tmp_path):
+    """`--head` of `evaluate reenact`: the avatar is made on that head, and driven by what the default head tracked."""
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    picture = astronaut()
+    for i in range(4):
+        Image.fromarray(np.roll(picture, 2 * i, axis=1)).save(frames / f"{i}.png")
+    output = tmp_path / "out"
+    options = ["--head", f"flame:{flame_file()}", "--preset", "debug", "--every", "1", "-o", str(output), "-q"]
+    assert main(["evaluate", "reenact", str(frames), *options]) == 0
+    assert zero1toa.load(output / "avatar.glb").head_model == "flame (2023)"
+    avatar = json.loads((output / "reenact.json").read_text(encoding="utf-8"))["means"]["avatar"]
+    assert avatar["detected"] == 1 and avatar["akd"] < 6
