@@ -171,7 +171,7 @@ BROKEN_ZIPS = {
     "no order": lambda f: zipped(f | {"vertex_order.json": b"[0, 0, 1]"}),
     "an order of nothing": lambda f: zipped(f | {"vertex_order.json": b"{}"}),
     "zip-slip": lambda f: zipped(f, "../../"),
-    "an absolute name": lambda f: zipped(f, "/tmp/"),
+    "an absolute name": lambda f: zipped(f, "/somewhere/"),
     "a name of Windows": lambda f: zipped(f, "C:\\x\\"),
     "another zip": lambda f: zipped({"readme.txt": b"hello"}),
     "half a zip": lambda f: zipped(f)[:5000],

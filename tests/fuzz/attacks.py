@@ -9,6 +9,7 @@ import io
 import json
 import pickle
 import struct
+import tempfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -17,6 +18,9 @@ import numpy as np
 
 from .packed import SINGLE, Files
 from .readers import READERS
+
+WITNESS = Path(tempfile.gettempdir()) / "zero1toa-was-here"
+"""What there is after an attack that had its way: a pickle that was run, a zip that wrote where it liked."""
 
 _HUGE = 20 << 30  # bytes that no reader may ask for
 
@@ -126,8 +130,8 @@ def _lams() -> dict[str, Files]:
     return {
         f"zip_{name}": {SINGLE: content}
         for name, content in {
-            "slip": _with_member(whole, "../../../tmp/slipped.txt", b"x", "-"),
-            "absolute": _with_member(whole, "/tmp/slipped.txt", b"x", "-"),
+            "slip": _with_member(whole, "../../../../../.." + WITNESS.as_posix(), b"x", "-"),
+            "absolute": _with_member(whole, WITNESS.as_posix(), b"x", "-"),
             "backslash": _with_member(whole, "..\\..\\slipped.txt", b"x", "-"),
             "bomb": _with_member(whole, "p2-1/skin.glb", bytes(140 << 20), "skin.glb"),
             "of_zips": _with_member(whole, "p2-1/skin.glb", whole, "skin.glb"),
@@ -252,7 +256,7 @@ def _bombs(name: str, large: bool = False) -> dict[str, Files]:
 
 class _Evil:
     def __reduce__(self) -> tuple[object, tuple[str]]:
-        return Path.touch, (Path("/tmp/zero1toa-was-unpickled"),)  # type: ignore[return-value]
+        return Path.touch, (WITNESS,)  # type: ignore[return-value]
 
 
 def _npzs() -> dict[str, Files]:
@@ -410,9 +414,7 @@ def _fits() -> dict[str, Files]:
 def _lists() -> dict[str, Files]:
     wide = b"photo," + b",".join(b"c%d" % n for n in range(200_000)) + b"\n" + b"a.jpg\n" * 200
     return {
-        "leads_outside": {
-            "l.csv": b"photo,name\na.jpg,../../../../tmp/x\nb.jpg,/etc/x\nc.jpg,C:\\x\nd.jpg,..\\..\\x\n"
-        },
+        "leads_outside": {"l.csv": b"photo,name\na.jpg,../../../../x\nb.jpg,/etc/x\nc.jpg,C:\\x\nd.jpg,..\\..\\x\n"},
         "no_user": {"l.txt": b"~nobody-of-that-name/a.jpg\n"},
         "deep": {"l.jsonl": b'{"photo":' * 300_000},
         "half_a_character": {"l.jsonl": b'{"photo": "\\ud800.jpg", "name": "\\ud800"}'},

@@ -2,7 +2,7 @@
 
     python -m tests.fuzz.campaign --cases 10000
     python -m tests.fuzz.campaign --attacks
-    python -m tests.fuzz.campaign --readers glb,lam --cases 500 --keep /tmp/found
+    python -m tests.fuzz.campaign --readers glb,lam --cases 500 --keep found
 
 Where atheris is installed (extra `fuzz`), coverage decides which mutated files are mutated again; else every case
 starts from a valid file. Prints one line a reader: cases, seconds, the peak of its memory over that before the first

@@ -5,7 +5,7 @@ import numpy as np
 from zero1toa.camera import Camera
 from zero1toa.heads import load_head
 from zero1toa.heads.mesh_render import rasterize_mesh, vertex_normals
-from zero1toa.priors.mini import kernels
+from zero1toa.priors.mini import kernels, photo_kernels
 from zero1toa.priors.mini.reproject import landmark_picture, projected, rays_of, shrunk
 
 HEAD = load_head()
@@ -38,14 +38,14 @@ def test_filling_keeps_what_is_known_and_stays_within_it():
     colors = rng.uniform(0.2, 0.6, (32, 32, 3)).astype(np.float32)
     weight = (rng.random((32, 32)) < 0.3).astype(np.float32)
     filled = colors * weight[..., None]
-    kernels.fill(filled, weight)
+    photo_kernels.fill(filled, weight)
     np.testing.assert_allclose(filled[weight > 0], colors[weight > 0], atol=1e-5)
     assert filled.min() > 0.19 and filled.max() < 0.61
 
 
 def test_a_polygon_is_filled():
     image = np.empty((16, 16), np.float32)
-    kernels.polygon(np.array([[2.0, 2.0], [10.0, 2.0], [10.0, 6.0], [2.0, 6.0]]), image)
+    photo_kernels.polygon(np.array([[2.0, 2.0], [10.0, 2.0], [10.0, 6.0], [2.0, 6.0]]), image)
     assert image.sum() == 8 * 4 and image[3, 5] == 1 and image[7, 5] == 0
 
 

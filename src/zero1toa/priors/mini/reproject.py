@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...camera import Camera
 from ...heads import HeadTopology
 from ..animate_anyone.landmark_image import ANIPORTRAIT_STYLE
-from . import kernels
+from . import kernels, photo_kernels
 from .complete import completed
 
 Array32 = NDArray[np.float32]
@@ -71,16 +71,16 @@ class Lift:
         rays = camera.position.astype(np.float32) - photo.vertices
         rays /= np.linalg.norm(rays, axis=1, keepdims=True)
         seen = np.empty(len(points), np.float32)
-        kernels.seen_in_photo(points, depth, (normal * rays).sum(1), seen)
+        photo_kernels.seen_in_photo(points, depth, (normal * rays).sum(1), seen)
         matte = np.ascontiguousarray(photo.alpha, np.float32)
         pixels = np.ascontiguousarray(np.concatenate([photo.image, matte[..., None]], -1), np.float32)
         under = np.empty((len(points), 3), np.float32)
-        kernels.sample_points(pixels, points, under)
+        photo_kernels.sample_points(pixels, points, under)
         guess = completed(self.topology, under, seen * _inside(matte, points))
         beyond = matte * (face < 0)
         free = _eroded(1 - matte)
         behind = np.ascontiguousarray(photo.image * free[..., None], np.float32)
-        kernels.fill(behind, free)
+        photo_kernels.fill(behind, free)
         behind, free = shrunk(behind, side), shrunk(free[..., None], side)[..., 0]
         return Source(self.topology, photo, points, seen, pixels, guess, beyond, behind, free)
 
@@ -145,7 +145,7 @@ def reprojection(
     color = np.empty((size, size, 3), np.float32)
     known = np.empty((size, size, 2), np.float32)
     cover = np.empty((size, size), np.float32)
-    kernels.lift(
+    photo_kernels.lift(
         face, weights, topology.faces, topology.mirror, source.points, source.seen, source.pixels, source.guess,
         _MIRRORED, _GUESSED, SCALE, color, known, cover,
     )  # fmt: skip
@@ -169,7 +169,7 @@ def _background(source: Source, camera: Camera, blind: bool) -> tuple[Array32, A
         return picture, sure
     mixed, confidence = picture.copy(), np.ascontiguousarray(sure, np.float32)
     photo = source.photo
-    kernels.layer(
+    photo_kernels.layer(
         _flat(camera), _flat(photo.camera), np.float32(_LAYER), source.beyond, photo.image, mixed, confidence,
         np.float32(_LAYER_SURE),
     )  # fmt: skip
@@ -177,7 +177,7 @@ def _background(source: Source, camera: Camera, blind: bool) -> tuple[Array32, A
 
 
 def _flat(camera: Camera) -> Array32:
-    """(16,) a camera as `kernels.layer` takes it."""
+    """(16,) a camera as `photo_kernels.layer` takes it."""
     numbers = [camera.fx, camera.fy, camera.cx, camera.cy]
     return np.concatenate([camera.viewmat[:3, :3].ravel(), camera.position, numbers]).astype(np.float32)
 
@@ -213,5 +213,5 @@ def landmark_picture(points: NDArray[np.floating], size: int) -> Array32:
     """
     edges, colors = _edges()
     image = np.zeros((2 * size, 2 * size, 3), np.float32)
-    kernels.draw_lines((2 * points[:, :2]).astype(np.float32), edges, colors, np.float32(_LINE), image)
+    photo_kernels.draw_lines((2 * points[:, :2]).astype(np.float32), edges, colors, np.float32(_LINE), image)
     return image.reshape(size, 2, size, 2, 3).mean((1, 3))

@@ -18,7 +18,7 @@ from ...camera import Camera
 from ...heads import RiggedHead, load_head
 from ...heads.sampling import sample_expressions
 from ...motion.sequences import training_clips
-from . import kernels
+from . import kernels, photo_kernels
 from .accessories import HEAD_JOINT, Extra
 from .person import Person, random_person
 from .reproject import (
@@ -347,7 +347,7 @@ def face_masks(points: NDArray[np.floating], depth: Array32) -> tuple[Array32, A
     """
     side = len(depth) // SCALE
     inside = np.empty((side, side), np.float32)
-    kernels.polygon(points[list(_OVAL), :2], inside)
+    photo_kernels.polygon(points[list(_OVAL), :2], inside)
     near = np.zeros((side, side), np.float32)
     for group in _FEATURE_GROUPS:
         box = points[list(group), :2]
