@@ -110,9 +110,10 @@ def follow_torso(video: FrameSource, source: Source, count: int, progress: Progr
     last = np.zeros(2)
     with progress.stage("following the torso", count) as stage:
         for index, frame in zip(range(count), video, strict=False):
-            found = torso.shift(source.crop(frame.image).image, last)
+            image = source.crop(frame.image).image
+            found = torso.shift(image, last)
             if found is None:
-                found = torso.shift(source.crop(frame.image).image)
+                found = torso.shift(image)
             if found is not None:
                 shifts[index] = last = found
             stage.advance(1)
