@@ -3,9 +3,11 @@
 import torch
 
 from zero1toa.camera import Camera
+from zero1toa.config import SettleConfig
 from zero1toa.splats import Gaussians, rasterize, to_world
 from zero1toa.symgen.dataset import Sample
 from zero1toa.symgen.settle import Weighed, settled_colors
+from zero1toa.symgen.shade import ShadeField, shade_field
 
 FACES = torch.tensor([[0, 1, 2], [0, 2, 3]])
 SQUARE = torch.tensor([[-0.1, -0.1, 0.0], [0.1, -0.1, 0.0], [0.1, 0.1, 0.0], [-0.1, 0.1, 0.0]])
@@ -30,9 +32,16 @@ def scene(count=60):
     return splats, sample
 
 
-def settled(splats, sample, *, share=None, rounds=20, hold=1e-3):
+def no_field(splats):
+    count = len(splats.means)
+    return ShadeField(torch.zeros(count, 8, dtype=torch.long), torch.zeros(count, 8), 1)
+
+
+def settled(splats, sample, *, share=None, rounds=20, hold=1e-3, field=None, vertices=SQUARE):
     share = torch.ones(len(splats.means)) if share is None else share
-    return settled_colors(splats, [(Weighed(sample, 1.0), SQUARE)], FACES, share, rounds, hold)
+    config = SettleConfig(rounds=rounds, hold=hold, field_hold=hold)
+    pictures = [(Weighed(sample, 1.0), vertices)]
+    return settled_colors(splats, pictures, FACES, share, field or no_field(splats), config)
 
 
 def error(splats, colors, sample):
@@ -70,7 +79,7 @@ def test_what_no_picture_shows_and_what_does_not_count_stays():
     blind = sample._replace(confidence=torch.zeros_like(sample.confidence))
     torch.testing.assert_close(settled(grey, blind), grey.colors)
     behind = SQUARE + torch.tensor([0.0, 0.0, 2.0])  # behind the camera
-    colors = settled_colors(grey, [(Weighed(sample, 1.0), behind)], FACES, torch.ones(60), 5, 0.1)
+    colors = settled(grey, sample, rounds=5, hold=0.1, vertices=behind)
     torch.testing.assert_close(colors, grey.colors)
 
 
@@ -80,3 +89,24 @@ def test_colours_stay_within_the_display_and_no_rounds_change_nothing():
     colors = settled(splats, bright)
     assert colors.min() >= 0 and colors.max() <= 1
     assert torch.equal(settled(splats, bright, rounds=0), splats.colors)
+
+
+def test_held_colours_follow_light_and_no_spots():
+    splats, sample = scene(400)
+    splats = splats._replace(log_scales=splats.log_scales - 1.2)  # so small that each is seen by itself
+    field = shade_field(splats, SQUARE, FACES, torch.ones(400), spacing=0.08)
+    held = torch.zeros(400)
+    grey = splats._replace(colors=torch.full_like(splats.colors, 0.5))
+    places = to_world(splats, SQUARE, FACES).means
+    light = 0.5 + 2 * places[:, :1].expand(-1, 3)  # .3 to .7 from one side to the other
+    spots = 0.5 + 0.4 * torch.sign(torch.randn(400, 1, generator=torch.Generator().manual_seed(2))).expand(-1, 3)
+
+    def left(colors):
+        """Share of the error that is left where the picture has these colours."""
+        with torch.no_grad():
+            image = rasterize(*to_world(splats._replace(colors=colors), SQUARE, FACES), sample.camera).image
+        shown = sample._replace(image=image)
+        return error(splats, settled(grey, shown, share=held, field=field), shown) / error(splats, grey.colors, shown)
+
+    assert left(light) < 0.2
+    assert left(spots) > 0.7

@@ -37,6 +37,7 @@ class Limits(NamedTuple):
     reach: Tensor  # (N,) distance from the triangle that costs nothing, triangle scales
     size: Tensor  # (N,) standard deviation that costs nothing, triangle scales
     settle: Tensor  # (N,) share of the last step in colour, in [0, 1]
+    shade: Tensor  # (N,) share of a smooth change that this step takes beside, in [0, 1]
 
     def of(self, index: Tensor) -> Limits:
         """The limits of the rows `index` (M,), such as those of children."""
@@ -79,8 +80,8 @@ def splat_limits(
         hold_unseen: what the photo does not show, and the mouth's inside, keep the colour they were given; lashes,
             teeth and the lids' margins are free. For priors that know no more than the photo: the outline
             would be smeared over the side of the head, and lids, folded over an open eye, would carry its shadow along.
-            In the last step what is no lid and no mouth gives in where it faces the camera and is broad in the photo: a
-            collar in a fold, not an outline.
+            In the last step what is no lid and no mouth takes the photo's light, and gives in where it faces the camera
+            and is broad in the photo: a collar in a fold, not an outline.
         facing: (T,) cosine between each triangle's normal and the photo's view; without it nothing gives in.
     """
     splats, topology = first.splats, head.topology
@@ -96,17 +97,19 @@ def splat_limits(
     bound = skin * (1 - lid_margins(head)[faces].mean(1))
     bound[topology.part_faces(*inner_mouth(topology), "eyeLeft", "eyeRight")] = 1
     broad = np.zeros(len(faces)) if facing is None else smooth_step(facing, *_BROAD)
-    yields = skin * broad * (1 - upper_lids(head)[faces].mean(1))
-    yields[topology.part_faces(*inner_mouth(topology))] = 0
-    of_faces = (1 - firm, reach, bound, yields)
-    geometry, factor, held, yielding = (torch.as_tensor(v, dtype=torch.float32)[splats.triangle] for v in of_faces)
+    flat = skin * (1 - upper_lids(head)[faces].mean(1))
+    flat[topology.part_faces(*inner_mouth(topology))] = 0
+    of_faces = (1 - firm, reach, bound, flat * broad, flat)
+    geometry, factor, held, yielding, lit = (torch.as_tensor(v, dtype=torch.float32)[splats.triangle] for v in of_faces)
     color = 1 - held * (1 - torch.as_tensor(first.confidence)) if hold_unseen else torch.ones_like(held)
     start = splats.means.norm(dim=-1)
     largest = splats.log_scales.exp().amax(-1)
+    settle = torch.maximum(torch.as_tensor(smooth_step(color.numpy(), *_CLEAR)).float(), _SETTLE_LEAST * yielding)
     return Limits(
         color,
         geometry,
         torch.maximum(POSITION_THRESHOLD * factor + torch.as_tensor(first.loose), start),
         torch.maximum(SCALE_THRESHOLD * factor, largest),
-        torch.maximum(torch.as_tensor(smooth_step(color.numpy(), *_CLEAR)).float(), _SETTLE_LEAST * yielding),
+        settle,
+        lit * (1 - settle),
     )

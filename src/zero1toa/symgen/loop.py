@@ -31,6 +31,7 @@ from .drives import ClipPlan
 from .limits import Limits
 from .losses import gradient_distance, weighted_distance
 from .settle import Weighed, settled_colors
+from .shade import shade_field
 
 Preview = Callable[[Gaussians, int], None]
 """Called with the Gaussians and the number of iterations done; it decides itself how often it draws."""
@@ -177,9 +178,9 @@ class SymGen:
         head = self.reference.head
         posed = [head.pose(p.sample.expression, p.sample.pose).detach().to(self.device) for p in pictures]
         pictures = [p._replace(sample=p.sample.to(self.device)) for p in pictures]
-        colors = settled_colors(
-            self._plain(), list(zip(pictures, posed)), self.faces, self.limits.settle, config.rounds, config.hold
-        )
+        splats = self._plain()
+        field = shade_field(splats, head.vertices.to(self.device), self.faces, self.limits.shade, config.field_spacing)
+        colors = settled_colors(splats, list(zip(pictures, posed)), self.faces, self.limits.settle, field, config)
         self.adam.values["colors"] = colors.requires_grad_()
 
     @torch.no_grad()

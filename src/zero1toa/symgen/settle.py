@@ -12,9 +12,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..config import SettleConfig
 from ..splats import Gaussians, WorldGaussians, rasterize, to_world
 from ..splats.cpu.threads import threads_for_kernels_alone
 from .dataset import Sample
+from .shade import ShadeField
 
 _TINY = 1e-20  # of a squared residual: nothing is left to solve
 
@@ -31,28 +33,38 @@ def settled_colors(
     pictures: Sequence[tuple[Weighed, Tensor]],
     faces: Tensor,
     share: Tensor,
-    rounds: int,
-    hold: float,
+    field: ShadeField,
+    config: SettleConfig,
 ) -> Tensor:
     """(N, 3) colours in [0, 1] that reproduce the pictures, each pixel counting by its confidence.
 
-    Minimises the sum over pictures of weight * confidence * (render - picture)^2, plus hold * (color - before)^2 for
-    each Gaussian: one of which the pictures show less than `hold` pixels keeps the colour it had.
+    Minimises the sum over pictures of weight * confidence * (render - picture)^2, plus hold * change^2 for each
+    Gaussian and `field_hold` * change^2 for each node of the field: what the pictures show in fewer pixels than that
+    keeps the colour it had.
 
     Args:
         splats: the Gaussians; only colours change.
         pictures: what they should look like, each with the posed vertices (V, 3) of the head in it.
         faces: (T, 3) of that head.
-        share: (N,) in [0, 1], how freely a colour may change; 0 holds it.
-        rounds: of conjugate gradients.
-        hold: pixels, above 0.
+        share: (N,) in [0, 1], how freely each colour may change by itself; 0 holds it.
+        field: smooth changes, which are added to those.
+        config: rounds of conjugate gradients, and what holds.
     """
     before = splats.colors.detach()
-    if rounds == 0 or not pictures:
+    if config.rounds == 0 or not pictures:
         return before.clamp(0, 1)
+    count = len(before)
     freedom = share[:, None].sqrt()
+    hold = torch.cat([before.new_full((count, 1), config.hold), before.new_full((field.count, 1), config.field_hold)])
     with torch.no_grad():
         worlds = [to_world(splats, vertices, faces) for _, vertices in pictures]
+
+    def change_of(unknowns: Tensor) -> Tensor:
+        return freedom * unknowns[:count] + field.spread(unknowns[count:])
+
+    def unknowns_of(colors: Tensor) -> Tensor:
+        """The transpose of `change_of`."""
+        return torch.cat([freedom * colors, field.gather(colors)])
 
     def normal_product(colors: Tensor, against: bool) -> Tensor:
         """Sum of weight * R^T C (R colors - picture), without the pictures unless `against` them."""
@@ -63,20 +75,21 @@ def settled_colors(
         return leaf.grad
 
     with threads_for_kernels_alone():
-        residual = -freedom * normal_product(before, True)
-        diagonal = freedom**2 * normal_product(torch.ones_like(before), False) + hold  # a row's sum bounds its diagonal
-        change = torch.zeros_like(before)
+        residual = -unknowns_of(normal_product(before, True))
+        sums = normal_product(torch.ones_like(before), False)  # a row's sum bounds its diagonal
+        diagonal = torch.cat([freedom**2 * sums, field.gather(sums)]) + hold
+        found = torch.zeros_like(residual)
         scaled = residual / diagonal
         direction, size = scaled, (residual * scaled).sum(0)
-        for _ in range(rounds):
-            product = freedom * normal_product(freedom * direction, False) + hold * direction
+        for _ in range(config.rounds):
+            product = unknowns_of(normal_product(change_of(direction), False)) + hold * direction
             step = size / (direction * product).sum(0).clamp_min(_TINY)
-            change = change + step * direction
+            found = found + step * direction
             residual = residual - step * product
             scaled = residual / diagonal
             size, old = (residual * scaled).sum(0), size
             direction = scaled + size / old.clamp_min(_TINY) * direction
-    return (before + freedom * change).clamp(0, 1)
+    return (before + change_of(found)).clamp(0, 1)
 
 
 def _half_square(world: WorldGaussians, colors: Tensor, picture: Weighed, against: bool) -> Tensor:
