@@ -110,3 +110,19 @@ def test_held_colours_follow_light_and_no_spots():
 
     assert left(light) < 0.2
     assert left(spots) > 0.7
+
+
+def test_held_colours_change_by_no_more_than_the_tolerance():
+    splats, sample = scene(400)
+    field = shade_field(splats, SQUARE, FACES, torch.ones(400), spacing=0.08)
+    grey = splats._replace(colors=torch.full_like(splats.colors, 0.5))
+    pictures = [(Weighed(sample, 1.0), SQUARE)]
+    none = SettleConfig(hold=1e-3, field_hold=1e6, tolerance=0)
+    some = SettleConfig(hold=1e-3, field_hold=1e6, tolerance=0.1, again=8)
+    held = torch.zeros(400)
+    kept, moved = (settled_colors(grey, pictures, FACES, held, field, config) for config in (none, some))
+    torch.testing.assert_close(kept, grey.colors, atol=1e-3, rtol=0)
+    assert 0.09 < (moved - kept).abs().max() < 0.1001
+    assert error(splats, moved, sample) < 0.8 * error(splats, kept, sample)
+    blind = no_field(splats)  # takes no part in the field: lids, the mouth's inside
+    assert torch.equal(settled_colors(grey, pictures, FACES, held, blind, some), grey.colors)

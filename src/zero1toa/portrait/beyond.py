@@ -30,6 +30,7 @@ _COVERED = 0.999  # share of a cell behind the mesh from which on it needs no re
 _SLIVERS = {
     "face": 4,
     "scalp": 2,
+    "ears": 1,
     "bust": 1,
 }  # cells; half the width below which a strip along a region is the fit's error
 _BULGE = 1.2  # minus the Laplacian of the squared half thickness: 2 makes a strip a round tube, less a flat one
@@ -211,19 +212,22 @@ def _connected(region: NDArray[np.bool_], covered: NDArray[np.bool_]) -> NDArray
 
 
 def _without_slivers(region: NDArray[np.bool_], front: MeshBuffers, surface: PhotoSurface) -> NDArray[np.bool_]:
-    """The region without narrow strips along face and scalp, which show where fit or matte are wrong by some pixels."""
+    """The region without narrow strips along face and scalp, which show where fit or matte are wrong by some pixels.
+
+    Ears are of all sizes, and the fit knows little of theirs: what the matte shows beside one is the rest of it.
+    """
     topology = surface.topology
     hangs = np.maximum(topology.regions["neck"], topology.regions["shoulders"])
-    scalp = topology.regions["scalp"][topology.faces].mean(1)
+    scalp, ears = (topology.regions[name][topology.faces].mean(1) for name in ("scalp", "ears"))
     beside = hangs[topology.faces].mean(1) > 0.2
     other = (front.face >= 0) & beside[front.face]
     row, column = distance_transform_edt(front.face < 0, return_distances=False, return_indices=True)
     neighbour = front.face[row, column]
     kept = np.zeros_like(region)
     bust = beside[neighbour]
-    for name, near in (
-        ("bust", bust), ("scalp", ~bust & (scalp[neighbour] > 0.5)), ("face", ~bust & (scalp[neighbour] <= 0.5)),
-    ):  # fmt: skip
+    ear = ~bust & (ears[neighbour] > 0.5)
+    hair = ~bust & ~ear & (scalp[neighbour] > 0.5)
+    for name, near in (("bust", bust), ("ears", ear), ("scalp", hair), ("face", ~bust & ~ear & ~hair)):
         kept |= region & near & binary_opening(region | other, disk(_SLIVERS[name]))
     return kept
 

@@ -18,6 +18,7 @@ from ..splats.cpu.threads import threads_for_kernels_alone
 from .dataset import Sample
 from .shade import ShadeField
 
+_FREE = 0.5  # share from which a colour is free
 _TINY = 1e-20  # of a squared residual: nothing is left to solve
 
 
@@ -40,56 +41,81 @@ def settled_colors(
 
     Minimises the sum over pictures of weight * confidence * (render - picture)^2, plus hold * change^2 for each
     Gaussian and `field_hold` * change^2 for each node of the field: what the pictures show in fewer pixels than that
-    keeps the colour it had.
+    keeps the colour it had. At first held colours change by the field alone; then each by up to `tolerance`, and the
+    free ones make up for the rest.
 
     Args:
         splats: the Gaussians; only colours change.
         pictures: what they should look like, each with the posed vertices (V, 3) of the head in it.
         faces: (T, 3) of that head.
         share: (N,) in [0, 1], how freely each colour may change by itself; 0 holds it.
-        field: smooth changes, which are added to those.
+        field: smooth changes, which are added to those. What takes none of them has no tolerance either.
         config: rounds of conjugate gradients, and what holds.
     """
     before = splats.colors.detach()
     if config.rounds == 0 or not pictures:
         return before.clamp(0, 1)
+    with torch.no_grad():
+        renders = [(picture, to_world(splats, vertices, faces)) for picture, vertices in pictures]
+    lit = field.weights.sum(1) > 0
+    with threads_for_kernels_alone():
+        colors = _solve(renders, before, share, field, config.rounds, config)
+        if config.tolerance > 0 and lit.any():
+            change = _solve(renders, colors, torch.where(lit, 1.0, share), None, config.again, config) - colors
+            little = change.clamp(-config.tolerance, config.tolerance) * lit[:, None]
+            colors = colors + torch.where(share[:, None] > _FREE, change, little)
+            colors = _solve(renders, colors, share, None, config.again, config)
+    return colors.clamp(0, 1)
+
+
+def _solve(
+    renders: Sequence[tuple[Weighed, WorldGaussians]],
+    before: Tensor,
+    share: Tensor,
+    field: ShadeField | None,
+    rounds: int,
+    config: SettleConfig,
+) -> Tensor:
+    """(N, 3) colours after some rounds of conjugate gradients from those before, each with its share of freedom."""
     count = len(before)
     freedom = share[:, None].sqrt()
-    hold = torch.cat([before.new_full((count, 1), config.hold), before.new_full((field.count, 1), config.field_hold)])
-    with torch.no_grad():
-        worlds = [to_world(splats, vertices, faces) for _, vertices in pictures]
+    holds = [before.new_full((count, 1), config.hold)]
+    if field is not None:
+        holds.append(before.new_full((field.count, 1), config.field_hold))
+    hold = torch.cat(holds)
 
     def change_of(unknowns: Tensor) -> Tensor:
-        return freedom * unknowns[:count] + field.spread(unknowns[count:])
+        own = freedom * unknowns[:count]
+        return own if field is None else own + field.spread(unknowns[count:])
 
-    def unknowns_of(colors: Tensor) -> Tensor:
-        """The transpose of `change_of`."""
-        return torch.cat([freedom * colors, field.gather(colors)])
+    def unknowns_of(colors: Tensor, factor: Tensor) -> Tensor:
+        """With the freedom as the factor the transpose of `change_of`."""
+        own = factor * colors
+        return own if field is None else torch.cat([own, field.gather(colors)])
 
     def normal_product(colors: Tensor, against: bool) -> Tensor:
         """Sum of weight * R^T C (R colors - picture), without the pictures unless `against` them."""
         leaf = colors.clone().requires_grad_()
-        for (picture, _), world in zip(pictures, worlds, strict=True):
+        for picture, world in renders:
             _half_square(world, leaf, picture, against).backward()
         assert leaf.grad is not None
         return leaf.grad
 
-    with threads_for_kernels_alone():
-        residual = -unknowns_of(normal_product(before, True))
-        sums = normal_product(torch.ones_like(before), False)  # a row's sum bounds its diagonal
-        diagonal = torch.cat([freedom**2 * sums, field.gather(sums)]) + hold
-        found = torch.zeros_like(residual)
+    residual = -unknowns_of(normal_product(before, True), freedom)
+    sums = normal_product(torch.ones_like(before), False)  # a row's sum bounds its diagonal
+    diagonal = unknowns_of(sums, freedom**2) + hold
+    found = torch.zeros_like(residual)
+    scaled = residual / diagonal
+    direction, size = scaled, (residual * scaled).sum(0)
+    for _ in range(rounds):
+        product = unknowns_of(normal_product(change_of(direction), False), freedom) + hold * direction
+        step = size / (direction * product).sum(0).clamp_min(_TINY)
+        found = found + step * direction
+        residual = residual - step * product
         scaled = residual / diagonal
-        direction, size = scaled, (residual * scaled).sum(0)
-        for _ in range(config.rounds):
-            product = unknowns_of(normal_product(change_of(direction), False)) + hold * direction
-            step = size / (direction * product).sum(0).clamp_min(_TINY)
-            found = found + step * direction
-            residual = residual - step * product
-            scaled = residual / diagonal
-            size, old = (residual * scaled).sum(0), size
-            direction = scaled + size / old.clamp_min(_TINY) * direction
-    return (before + change_of(found)).clamp(0, 1)
+        size, old = (residual * scaled).sum(0), size
+        direction = scaled + size / old.clamp_min(_TINY) * direction
+    return before + change_of(found)
 
 
 def _half_square(world: WorldGaussians, colors: Tensor, picture: Weighed, against: bool) -> Tensor:
