@@ -39,7 +39,7 @@ def no_field(splats):
 
 def settled(splats, sample, *, share=None, rounds=20, hold=1e-3, field=None, vertices=SQUARE):
     share = torch.ones(len(splats.means)) if share is None else share
-    config = SettleConfig(rounds=rounds, hold=hold, field_hold=hold)
+    config = SettleConfig(rounds=rounds, hold=hold, field_hold=hold, tolerance=0)
     pictures = [(Weighed(sample, 1.0), vertices)]
     return settled_colors(splats, pictures, FACES, share, field or no_field(splats), config)
 
