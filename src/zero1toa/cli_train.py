@@ -98,7 +98,7 @@ def train_prior(
     with exclusive(output / STATE) if first else nullcontext():
         if first:
             files.remove_leftovers_in(output)
-        source: ClipData | None = None
+        source: VideoFolder | None = None
         if data != "synthetic":
             from .priors.mini.video_folder import VideoFolder
 
