@@ -212,32 +212,37 @@ def posed(head: RiggedHead, extra: Extra, expressions: NDArray[np.floating], pos
 
 
 @lru_cache(maxsize=4)
-def _motions(seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _motions(seed: int, frames: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Expressions (B, F, 52) and poses (B, F, 6, 3) of many short clips of both styles."""
     rng = np.random.default_rng([seed, 11])
-    clips = training_clips("near_neutral", _BANK // 4, rng, count=FRAMES)
-    clips += training_clips("exaggerated", _BANK, rng, count=FRAMES)
+    clips = training_clips("near_neutral", _BANK // 4, rng, count=frames)
+    clips += training_clips("exaggerated", _BANK, rng, count=frames)
     return np.stack([c.weights for c in clips]), np.stack([c.poses for c in clips])
 
 
-def _performance(rng: np.random.Generator, bank: int) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:
-    """Expressions (F, 52), poses (F, 6, 3), and whether the camera travels."""
+def performance(
+    rng: np.random.Generator, bank: int, frames: int = FRAMES
+) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:
+    """Expressions (F, 52), poses (F, 6, 3), and whether the camera travels; from a bank of motions."""
     if rng.random() < _SWEEP:
         ends = sample_expressions(2, rng)
-        share = (0.5 - 0.5 * np.cos(np.linspace(0, 1, FRAMES) * np.pi * rng.uniform(0, 1)))[:, None]
-        return ends[0] + share * (ends[1] - ends[0]), np.zeros((FRAMES, 6, 3)), True
-    expressions, poses = _motions(bank)
+        share = (0.5 - 0.5 * np.cos(np.linspace(0, 1, frames) * np.pi * rng.uniform(0, 1)))[:, None]
+        return ends[0] + share * (ends[1] - ends[0]), np.zeros((frames, 6, 3)), True
+    expressions, poses = _motions(bank, frames)
     index = rng.integers(len(expressions))
     return expressions[index], poses[index], bool(rng.random() < 0.3)
 
 
-def _views(rng: np.random.Generator, travels: bool, setup: Setup) -> tuple[list[Camera], Array32]:
+def views(
+    rng: np.random.Generator, travels: bool, setup: Setup, size: int = SIZE, frames: int = FRAMES
+) -> tuple[list[Camera], Array32]:
+    """Cameras of a clip's frames, of `size` px, and their yaw (F,), degrees."""
     start = rng.uniform(-MOST_YAW, MOST_YAW)
     end = np.clip(start + rng.uniform(-50, 50), -MOST_YAW, MOST_YAW) if travels else start
     low = rng.uniform(-MOST_PITCH, MOST_PITCH) * (0.4 + 0.6 * rng.random())
     high = np.clip(low + rng.uniform(-10, 10), -MOST_PITCH, MOST_PITCH) if travels else low
-    yaws, pitches = np.linspace(start, end, FRAMES), np.linspace(low, high, FRAMES)
-    return [setup.camera(float(y), float(p), SIZE) for y, p in zip(yaws, pitches)], yaws.astype(np.float32)
+    yaws, pitches = np.linspace(start, end, frames), np.linspace(low, high, frames)
+    return [setup.camera(float(y), float(p), size) for y, p in zip(yaws, pitches)], yaws.astype(np.float32)
 
 
 def sitting(seed: int, clips: int = 4, *, faultless: bool = False, motions: int = 0) -> Sitting:
@@ -262,12 +267,17 @@ def sitting(seed: int, clips: int = 4, *, faultless: bool = False, motions: int 
     return Sitting(seed, picture, lines, made)
 
 
+def photo_pose(rng: np.random.Generator, setup: Setup, size: int) -> tuple[NDArray[np.float64], Camera]:
+    """(1, 52) how a person looks into a photo of `size` px, and its camera: from about the front, half smiling."""
+    expression = _PHOTO_SMILE * sample_expressions(1, rng) * (rng.random() < 0.7)
+    return expression, setup.camera(rng.normal(0, _PHOTO_YAW), rng.normal(0, _PHOTO_PITCH), size)
+
+
 def _take_photo(
     stage: Stage, fitted: RiggedHead, setup: Setup, rng: np.random.Generator
 ) -> tuple[Photo, Pixels, Pixels]:
     person = stage.person
-    expression = _PHOTO_SMILE * sample_expressions(1, rng) * (rng.random() < 0.7)
-    camera = setup.camera(rng.normal(0, _PHOTO_YAW), rng.normal(0, _PHOTO_PITCH), PHOTO_SIZE)
+    expression, camera = photo_pose(rng, setup, PHOTO_SIZE)
     still = np.zeros((1, 6, 3))
     true = posed(person.head, person.extra, expression, still)
     shadows = stage.shadows(true.vertices[0], true.extra[0])
@@ -293,8 +303,8 @@ def _clip(
     motions: int,
 ) -> Clip:
     person = stage.person
-    expressions, poses, travels = _performance(rng, motions)
-    cameras, yaw = _views(rng, travels, setup)
+    expressions, poses, travels = performance(rng, motions)
+    cameras, yaw = views(rng, travels, setup)
     true = posed(person.head, person.extra, expressions, poses)
     told = true.vertices
     chance = rng.random()
