@@ -26,7 +26,7 @@ STATE = "state.pt"
 _FORMAT = 1
 _WARMUP, _WARMUP_SHARE = 100, 0.1  # steps until the rate is whole, at most this share of all
 _LARGEST_GRADIENT = 1.0
-_LENGTH = {"steps": 0, "minutes": None, "save_every": 0, "validate_every": 0, "held_out": 0}
+_LENGTH: dict[str, Any] = {"steps": 0, "minutes": None, "save_every": 0, "validate_every": 0, "held_out": 0}
 """What may change when a training goes on: its length, and how often it looks and saves."""
 
 Look = Callable[[int, dict[str, float], Tensor], None]

@@ -26,7 +26,10 @@ from .landmark_image import STYLES, draw_landmarks
 
 Pixels = NDArray[np.uint8]
 
-_FOV = (18.0, 27.0)  # degrees of synthetic cameras: from a face alone to head and shoulders, as the avatar's cameras see
+_FOV = (
+    18.0,
+    27.0,
+)  # degrees of synthetic cameras: a face alone, to the head and shoulders that an avatar's see
 _WIDER = (1.0, 1.5)  # the same as a factor on the own view of videos
 _WHITE = 0.5  # share of the synthetic persons before white, as renders of an avatar are shown to the model
 _LARGEST_TEXTURE = 512  # px: larger ones take seconds a person

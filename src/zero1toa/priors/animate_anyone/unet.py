@@ -21,7 +21,8 @@ from .motion import MotionModule
 from .spec import NetworkSpec
 
 Bank = dict[str, Tensor]
-"""Reference tokens (R, L, C) of R pictures by the name of the layer that reads them, such as "down_blocks.0.attentions.1"."""
+"""Reference tokens (R, L, C) of R pictures by the name of the layer that reads them, such as
+"down_blocks.0.attentions.1"."""
 
 _Layers = Callable[[str, "Stage", int, Tensor], Tensor]
 """What follows the residual block of a number in a stage of a name."""
@@ -233,9 +234,10 @@ class DenoisingUNet(UNet):
             latents: (B, 4, F, h, w) noisy clips.
             timestep: of all clips, or (B,) of each.
             tokens: (B, M, C) CLIP tokens.
-            pose: (F, c, ., .) feature maps of the pose guider, the same for all clips, or (B F, c, ., .). The first is added after the
-                first convolution. The others, where there are any, are added after each down stage, to what goes on
-                downwards only: the skip connections were stored before (`spec.NetworkSpec.pose_in_skips`).
+            pose: (F, c, ., .) feature maps of the pose guider, the same for all clips, or (B F, c, ., .). The first is
+                added after the first convolution. The others, where there are any, are added after each down stage, to
+                what goes on downwards only: the skip connections were stored before
+                (`spec.NetworkSpec.pose_in_skips`).
             bank: of the reference, or of as many as there are clips that see one; None for none.
             plain: so many clips at the front do not see the bank (the unconditional half).
             without_pose: so many at the front do not see the pose either.

@@ -195,9 +195,7 @@ def follow_video(video: Path, progress: Progress, frames: int) -> FollowedVideo:
     starts = _starts(tracking.state == TRACKED, tracking.segments, frames)
     needed = {i for s in starts for i in range(s, s + frames)} | {frame}
     images = {i: f.image for i, f in enumerate(source) if i in needed}
-    return FollowedVideo(
-        images, starts, frame, portrait, vertices, weights, tracking.cameras, head.topology
-    )
+    return FollowedVideo(images, starts, frame, portrait, vertices, weights, tracking.cameras, head.topology)
 
 
 def read_video(video: Path, seed: int, progress: Progress) -> Sitting:
@@ -263,12 +261,12 @@ def _clip(
     return Clip(frames, cover, centers, sure, drawn, np.array(yaws, np.float32), faces, boxes)
 
 
-def own_picture(
-    image: NDArray[np.uint8], camera: Camera, size: int, own: Camera | None = None
-) -> NDArray[np.float32]:
+def own_picture(image: NDArray[np.uint8], camera: Camera, size: int, own: Camera | None = None) -> NDArray[np.float32]:
     """(size, size, 3) a camera's picture (H, W, 3) in its own view, or in a wider one."""
     pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 255
-    return np.ascontiguousarray(to_own(pixels, [camera], size, [own or own_camera(camera, size)])[0].permute(1, 2, 0).numpy())
+    return np.ascontiguousarray(
+        to_own(pixels, [camera], size, [own or own_camera(camera, size)])[0].permute(1, 2, 0).numpy()
+    )
 
 
 def _matte(alpha: NDArray[np.float32], matrix: NDArray[np.float64], own: Camera, camera: Camera) -> NDArray[np.float32]:
