@@ -11,7 +11,9 @@ import numba
 import numpy as np
 
 _EDGE = np.float32(-1e-5)  # a ray on an edge belongs to both triangles; the z-buffer decides
+_SMALLEST = np.float32(1e-9)  # px^2: thinner triangles meet no ray
 FAR = np.float32(1e9)  # metres: farther than anything that is drawn
+_FAINTEST = np.float32(4e-4)  # highlights below a tenth of a step of 8 bit are left out
 _SHOULDER = np.float32(0.8)  # brightness from which a picture is compressed towards 1
 
 
@@ -43,6 +45,42 @@ def normals(vertices, faces, out):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
+def pose(rest, deltas, expression, skin, transforms, out):  # type: ignore[no-untyped-def]
+    """(F, V, 3) a head along a clip: `heads.RiggedHead.pose`, for heads without pose correctives.
+
+    Args:
+        rest: (V, 3) neutral.
+        deltas: (52, V, 3) added at weight 1.
+        expression: (F, 52) weights; those of zero cost nothing.
+        skin: (V, J) skinning weights.
+        transforms: (F, J, 4, 4) of the joints.
+        out: (F, V, 3).
+    """
+    count, joints = len(rest), skin.shape[1]
+    for f in range(len(out)):
+        moved = out[f]
+        moved[:] = rest
+        for k in range(expression.shape[1]):
+            weight = expression[f, k]
+            if weight != 0:
+                for i in range(count):
+                    for c in range(3):
+                        moved[i, c] += weight * deltas[k, i, c]
+        blended = np.empty((3, 4), np.float32)
+        for i in range(count):
+            blended[:] = 0
+            for j in range(joints):
+                share = skin[i, j]
+                if share != 0:
+                    for r in range(3):
+                        for c in range(4):
+                            blended[r, c] += share * transforms[f, j, r, c]
+            x, y, z = moved[i, 0], moved[i, 1], moved[i, 2]
+            for r in range(3):
+                moved[i, r] = blended[r, 0] * x + blended[r, 1] * y + blended[r, 2] * z + blended[r, 3]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def project(vertices, view, fx, fy, cx, cy, out):  # type: ignore[no-untyped-def]
     """Pixels and depth (V, 3) into `out`; `view` (3, 4) maps world to camera."""
     for i in range(len(vertices)):
@@ -56,24 +94,28 @@ def project(vertices, view, fx, fy, cx, cy, out):  # type: ignore[no-untyped-def
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def rasterize(points, faces, first, offset, depth, face, weights):  # type: ignore[no-untyped-def]
+def rasterize(points, faces, first, closed, depth, face, weights):  # type: ignore[no-untyped-def]
     """Draws triangles `faces[first:]`, whose corners are rows of `points` in pixels and depth, over what is there.
 
     Args:
         points: (P, 3).
         faces: (T, 3).
         first: where to begin.
-        offset: unused rows of `points` before index 0.
+        closed: (C,) whether a triangle's back is never seen: it is left out where it turns away, which most triangles of
+            a head do. Those from C on have two sides.
         depth: (H, W) the z-buffer, metres.
         face: (H, W) triangle, -1 where nothing is.
         weights: (H, W, 2) barycentric weights of the second and third corner, linear on the screen.
     """
     height, width = depth.shape
     for f in range(first, len(faces)):
-        i, j, k = faces[f, 0] + offset, faces[f, 1] + offset, faces[f, 2] + offset
+        i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
         ax, ay = points[i, 0], points[i, 1]
         bx, by = points[j, 0], points[j, 1]
         cx, cy = points[k, 0], points[k, 1]
+        area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
+        if area > -_SMALLEST and (area < _SMALLEST or (f < len(closed) and closed[f])):
+            continue
         x0 = max(0, int(np.ceil(min(ax, bx, cx) - np.float32(0.5))))
         x1 = min(width - 1, int(np.floor(max(ax, bx, cx) - np.float32(0.5))))
         if x0 > x1:
@@ -81,9 +123,6 @@ def rasterize(points, faces, first, offset, depth, face, weights):  # type: igno
         y0 = max(0, int(np.ceil(min(ay, by, cy) - np.float32(0.5))))
         y1 = min(height - 1, int(np.floor(max(ay, by, cy) - np.float32(0.5))))
         if y0 > y1:
-            continue
-        area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
-        if abs(area) < np.float32(1e-9):
             continue
         inverse = np.float32(1) / area
         az, bz, cz = points[i, 2], points[j, 2], points[k, 2]
@@ -120,12 +159,21 @@ def light_vertices(normal, view_direction, lights, colors, shadows, hemisphere, 
         gloss: exponent of highlights.
         two_sided: vertices from this one on are lit on both sides, as hair is.
     """
+    count = len(lights)
+    half_way, least = np.empty((count, 3), np.float32), np.empty(count, np.float32)
+    for k in range(count):
+        for c in range(3):
+            half_way[k, c] = lights[k, c] + view_direction[c]
+        length = np.sqrt(half_way[k, 0] ** 2 + half_way[k, 1] ** 2 + half_way[k, 2] ** 2 + np.float32(1e-9))
+        for c in range(3):
+            half_way[k, c] /= length
+        least[k] = (_FAINTEST / max(shine * colors[k, 1], _FAINTEST)) ** (np.float32(1) / gloss)
     for i in range(len(normal)):
         nx, ny, nz = normal[i, 0], normal[i, 1], normal[i, 2]
         sky = np.float32(1) + hemisphere * ny
         r, g, b = ambient[0] * sky, ambient[1] * sky, ambient[2] * sky
         high = np.float32(0)
-        for k in range(len(lights)):
+        for k in range(count):
             facing = nx * lights[k, 0] + ny * lights[k, 1] + nz * lights[k, 2]
             if i >= two_sided:
                 facing = np.float32(0.5) * facing + np.float32(0.5)
@@ -135,13 +183,8 @@ def light_vertices(normal, view_direction, lights, colors, shadows, hemisphere, 
             r += share * colors[k, 0]
             g += share * colors[k, 1]
             b += share * colors[k, 2]
-            hx, hy, hz = (
-                lights[k, 0] + view_direction[0],
-                lights[k, 1] + view_direction[1],
-                lights[k, 2] + view_direction[2],
-            )
-            half = (nx * hx + ny * hy + nz * hz) / np.sqrt(hx * hx + hy * hy + hz * hz + np.float32(1e-9))
-            if half > 0:
+            half = nx * half_way[k, 0] + ny * half_way[k, 1] + nz * half_way[k, 2]
+            if half > least[k]:
                 high += shine * shadows[k, i] * half**gloss * colors[k, 1]
         out[i, 0], out[i, 1], out[i, 2], out[i, 3] = r, g, b, high
 
@@ -245,3 +288,31 @@ def _shoulder(value):  # type: ignore[no-untyped-def]
         return max(value, np.float32(0))
     over = (value - _SHOULDER) / (np.float32(1) - _SHOULDER)
     return _SHOULDER + (np.float32(1) - _SHOULDER) * over / (np.float32(1) + over)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def in_shadow(points, depth, tolerance, left, out):  # type: ignore[no-untyped-def]
+    """(V,) what a light leaves at each of `points` (V, 3), px and depth in its own picture: `left` behind its z-buffer
+    (S, S) by more than `tolerance`, else 1."""
+    last = len(depth) - 1
+    for i in range(len(points)):
+        column = min(max(int(points[i, 0]), 0), last)
+        row = min(max(int(points[i, 1]), 0), last)
+        out[i] = left if points[i, 2] - depth[row, column] > tolerance else np.float32(1)
+
+
+@numba.njit(cache=True, nogil=True)
+def trilinear(lattice, points, frequency, out):  # type: ignore[no-untyped-def]
+    """(N,) a lattice (S, S, S) that repeats itself, interpolated at points (N, 3) times frequency (3,)."""
+    size = len(lattice)
+    for n in range(len(points)):
+        x, y, z = points[n, 0] * frequency[0], points[n, 1] * frequency[1], points[n, 2] * frequency[2]
+        fx, fy, fz = np.floor(x), np.floor(y), np.floor(z)
+        dx, dy, dz = x - fx, y - fy, z - fz
+        x0, y0, z0 = int(fx) % size, int(fy) % size, int(fz) % size
+        x1, y1, z1 = (x0 + 1) % size, (y0 + 1) % size, (z0 + 1) % size
+        low = (1 - dy) * ((1 - dz) * lattice[x0, y0, z0] + dz * lattice[x0, y0, z1])
+        low += dy * ((1 - dz) * lattice[x0, y1, z0] + dz * lattice[x0, y1, z1])
+        high = (1 - dy) * ((1 - dz) * lattice[x1, y0, z0] + dz * lattice[x1, y0, z1])
+        high += dy * ((1 - dz) * lattice[x1, y1, z0] + dz * lattice[x1, y1, z1])
+        out[n] = (1 - dx) * low + dx * high

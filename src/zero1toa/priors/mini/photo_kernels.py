@@ -53,6 +53,25 @@ def _bilinear(picture, x, y, c):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
+def _sample(picture, x, y):  # type: ignore[no-untyped-def]
+    """All four channels of a picture (R, R, 4)."""
+    height, width = picture.shape[0], picture.shape[1]
+    px = min(max(x - np.float32(0.5), np.float32(0)), np.float32(width - 1.001))
+    py = min(max(y - np.float32(0.5), np.float32(0)), np.float32(height - 1.001))
+    x0, y0 = int(px), int(py)
+    dx, dy = px - np.float32(x0), py - np.float32(y0)
+    one = np.float32(1)
+    w00, w01, w10, w11 = (one - dy) * (one - dx), (one - dy) * dx, dy * (one - dx), dy * dx
+    a, b, c, d = picture[y0, x0], picture[y0, x0 + 1], picture[y0 + 1, x0], picture[y0 + 1, x0 + 1]
+    return (
+        w00 * a[0] + w01 * b[0] + w10 * c[0] + w11 * d[0],
+        w00 * a[1] + w01 * b[1] + w10 * c[1] + w11 * d[1],
+        w00 * a[2] + w01 * b[2] + w10 * c[2] + w11 * d[2],
+        w00 * a[3] + w01 * b[3] + w10 * c[3] + w11 * d[3],
+    )
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def sample_points(picture, points, out):  # type: ignore[no-untyped-def]
     """(V, 3) colours of a picture (R, R, C) at points (V, 2 or more), px."""
     for i in range(len(points)):
@@ -107,11 +126,12 @@ def lift(face, weights, faces, mirror, points, seen, photo, guess, mirrored, gue
                             continue
                         px = wa * points[i, 0] + wb * points[j, 0] + wc * points[k, 0]
                         py = wa * points[i, 1] + wb * points[j, 1] + wc * points[k, 1]
-                        confidence *= _bilinear(photo, px, py, 3) ** 4  # edges of the matte show the background
+                        red, green, blue, matte = _sample(photo, px, py)
+                        confidence *= (matte * matte) * (matte * matte)  # edges of the matte show the background
                         weight = confidence if side == 0 else mirrored * confidence
-                        r += weight * _bilinear(photo, px, py, 0)
-                        g += weight * _bilinear(photo, px, py, 1)
-                        b += weight * _bilinear(photo, px, py, 2)
+                        r += weight * red
+                        g += weight * green
+                        b += weight * blue
                         total += weight
                         if side == 0:
                             sure += confidence
@@ -200,18 +220,31 @@ def draw_lines(points, edges, colors, thickness, image):  # type: ignore[no-unty
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def polygon(points, image):  # type: ignore[no-untyped-def]
-    """Sets pixels of `image` (H, W) whose centre lies inside a polygon (N, 2) to 1, the others to 0."""
+    """Sets pixels of `image` (H, W) whose centre lies inside a polygon (N, 2) to 1, the others to 0. Each row is crossed
+    by few edges: from each crossing on, what was outside is inside, and the other way round."""
     count = len(points)
+    width = image.shape[1]
+    image[:] = 0
     for y in range(image.shape[0]):
-        for x in range(image.shape[1]):
-            px, py = x + 0.5, y + 0.5
-            inside = False
-            for i in range(count):
-                j = i + 1 if i + 1 < count else 0
-                ax, ay, bx, by = points[i, 0], points[i, 1], points[j, 0], points[j, 1]
-                if (ay > py) != (by > py) and px < (bx - ax) * (py - ay) / (by - ay) + ax:
-                    inside = not inside
-            image[y, x] = 1.0 if inside else 0.0
+        py = y + 0.5
+        for i in range(count):
+            j = i + 1 if i + 1 < count else 0
+            ax, ay, bx, by = points[i, 0], points[i, 1], points[j, 0], points[j, 1]
+            if (ay > py) != (by > py):
+                crossing = (bx - ax) * (py - ay) / (by - ay) + ax
+                for x in range(min(max(int(np.ceil(crossing - 0.5)), 0), width)):
+                    image[y, x] = 1 - image[y, x]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def halved(picture, out):  # type: ignore[no-untyped-def]
+    """Means of two by two pixels of a picture (2 H, 2 W, 3) into `out` (H, W, 3)."""
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            for c in range(3):
+                upper = picture[2 * y, 2 * x, c] + picture[2 * y, 2 * x + 1, c]
+                lower = picture[2 * y + 1, 2 * x, c] + picture[2 * y + 1, 2 * x + 1, c]
+                out[y, x, c] = (upper + lower) * np.float32(0.25)
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)

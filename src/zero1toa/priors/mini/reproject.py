@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...camera import Camera
-from ...heads import HeadTopology
+from ...heads import HeadTopology, load_head
 from ..animate_anyone.landmark_image import ANIPORTRAIT_STYLE
 from . import kernels, photo_kernels
 from .complete import completed
@@ -25,6 +25,8 @@ _GUESSED = np.float32(0.02)  # weight of the guess from like places, against the
 _LAYER = -0.035  # world z, metres, of the plane on which hair that no head has lies: through the ears
 _LAYER_SURE = 0.35  # confidence of that hair
 _BACKGROUND_SURE = 0.75  # confidence of the photo's background where it is seen
+_NONE = np.zeros(0, np.uint8)
+_OPEN = 0.02  # share of the shoulders at a vertex from which on its triangles are seen from both sides
 _LINE = 2.6  # px of a picture twice as large
 _IRISES = ((468, (0.98, 0.24, 0.24)), (473, (0.24, 0.24, 0.98)))
 
@@ -65,7 +67,7 @@ class Lift:
         """What a photo shows of each vertex; `side` is that of the other views, px."""
         camera = photo.camera
         points = projected(photo.vertices, camera, 1)
-        depth, face, _ = rays_of(photo.vertices, self.faces, camera, 1)
+        depth, face, _ = rays_of(photo.vertices, self.topology, camera, 1)
         normal = np.empty_like(photo.vertices)
         kernels.normals(photo.vertices, self.faces, normal)
         rays = camera.position.astype(np.float32) - photo.vertices
@@ -116,12 +118,24 @@ class Rays(NamedTuple):
     weights: Array32
 
 
-def rays_of(vertices: Array32, faces: NDArray[np.int32], camera: Camera, scale: int = SCALE) -> Rays:
-    """What the rays of a camera meet; `scale` of them along each side of a pixel."""
+def rays_of(vertices: Array32, topology: HeadTopology, camera: Camera, scale: int = SCALE) -> Rays:
+    """What the rays of a camera meet of a head; `scale` of them along each side of a pixel."""
     shape = (camera.height * scale, camera.width * scale)
     rays = Rays(np.full(shape, 1e9, np.float32), np.full(shape, -1, np.int32), np.empty((*shape, 2), np.float32))
-    kernels.rasterize(projected(vertices, camera, scale), faces, 0, 0, *rays)
+    kernels.rasterize(projected(vertices, camera, scale), topology.faces, 0, closed_faces(topology), *rays)
     return rays
+
+
+def closed_faces(topology: HeadTopology) -> NDArray[np.uint8]:
+    """(T,) 1 for triangles whose back no camera sees. Other heads than the default one may be open anywhere."""
+    return _closed_faces() if topology is load_head().topology else _NONE
+
+
+@lru_cache(maxsize=1)
+def _closed_faces() -> NDArray[np.uint8]:
+    """Of the default head: all but those of the shoulders, into which one sees from below."""
+    topology = load_head().topology
+    return (topology.regions["shoulders"][topology.faces].max(1) <= _OPEN).astype(np.uint8)
 
 
 def reprojection(
@@ -141,7 +155,7 @@ def reprojection(
     """
     size = camera.height
     topology = source.topology
-    _, face, weights = rays or rays_of(vertices, topology.faces, camera)
+    _, face, weights = rays or rays_of(vertices, topology, camera)
     color = np.empty((size, size, 3), np.float32)
     known = np.empty((size, size, 2), np.float32)
     cover = np.empty((size, size), np.float32)
@@ -214,4 +228,6 @@ def landmark_picture(points: NDArray[np.floating], size: int) -> Array32:
     edges, colors = _edges()
     image = np.zeros((2 * size, 2 * size, 3), np.float32)
     photo_kernels.draw_lines((2 * points[:, :2]).astype(np.float32), edges, colors, np.float32(_LINE), image)
-    return image.reshape(size, 2, size, 2, 3).mean((1, 3))
+    out = np.empty((size, size, 3), np.float32)
+    photo_kernels.halved(image, out)
+    return out

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ...camera import Camera
 from ...heads import RiggedHead, load_head
 from ...heads.sampling import sample_expressions
+from ...heads.skinning import valid_expression
 from ...motion.sequences import training_clips
 from . import kernels, photo_kernels
 from .accessories import HEAD_JOINT, Extra
@@ -27,6 +28,7 @@ from .reproject import (
     Photo,
     Rays,
     Source,
+    closed_faces,
     landmark_picture,
     projected,
     rays_of,
@@ -59,6 +61,7 @@ PHOTO_SIZE = 128
 
 _SHADOW_SIZE, _SHADOW_SPAN = 96, 0.62  # px and metres of a light's own picture
 _SHADOW_BIAS = 0.009  # metres
+_TWO_SIDED = np.zeros(0, np.uint8)  # no triangle of hair and glasses is closed
 _SHADOW_LEFT = 0.25  # share of a light that a shadow leaves
 _PHOTO_YAW, _PHOTO_PITCH = 12.0, 6.0  # degrees, standard deviations of the photo's view
 _PHOTO_SMILE = 0.5  # factor on the photo's expression
@@ -124,11 +127,11 @@ class Stage:
             self.light.ambient, self.light.shine, self.light.gloss, len(vertices), light,
         )  # fmt: skip
         topology = person.head.topology
-        bare = rays_of(vertices, topology.faces, camera)
+        bare = rays_of(vertices, topology, camera)
         rays = bare
         if len(extra):
             rays = Rays(bare.depth.copy(), bare.face.copy(), bare.weights.copy())
-            kernels.rasterize(projected(every, camera, SCALE), faces, len(topology.faces), 0, *rays)
+            kernels.rasterize(projected(every, camera, SCALE), faces, len(topology.faces), _TWO_SIDED, *rays)
         image = np.empty((camera.height, camera.width, 3), np.float32)
         alpha = np.empty((camera.height, camera.width), np.float32)
         kernels.shade(
@@ -145,7 +148,7 @@ class Stage:
         for index, direction in enumerate(self.light.directions):
             if self.light.colors[index].max() < 0.05:
                 continue
-            out[index] = _shadow(every, faces, direction.astype(np.float64))
+            out[index] = _shadow(every, faces, closed_faces(self.person.head.topology), direction.astype(np.float64))
         return out
 
 
@@ -169,26 +172,24 @@ def _head_gloss() -> Array32:
     return gloss.astype(np.float32)
 
 
-def _shadow(vertices: Array32, faces: NDArray[np.int32], direction: NDArray[np.float64]) -> Array32:
+def _shadow(
+    vertices: Array32, faces: NDArray[np.int32], closed: NDArray[np.uint8], direction: NDArray[np.float64]
+) -> Array32:
     """(V,) what a light far away leaves at each vertex."""
     up = np.array([0.0, 1.0, 0.0]) if abs(direction[1]) < 0.9 else np.array([1.0, 0.0, 0.0])
     side = np.cross(up, direction)
     side /= np.linalg.norm(side)
     frame = np.stack([side, np.cross(direction, side), direction]).astype(np.float32)
     local = (vertices - np.array([0, -0.03, -0.03], np.float32)) @ frame.T
-    points = local * [_SHADOW_SIZE / _SHADOW_SPAN, _SHADOW_SIZE / _SHADOW_SPAN, -1] + [
-        _SHADOW_SIZE / 2,
-        _SHADOW_SIZE / 2,
-        1.0,
-    ]
-    points = np.ascontiguousarray(points, np.float32)
+    fine = _SHADOW_SIZE / _SHADOW_SPAN
+    points = local * np.array([fine, -fine, -1], np.float32)  # rows run down, as in a camera's picture
+    points += np.array([_SHADOW_SIZE / 2, _SHADOW_SIZE / 2, 1], np.float32)
     shape = (_SHADOW_SIZE, _SHADOW_SIZE)
     depth = np.full(shape, 1e9, np.float32)
-    kernels.rasterize(points, faces, 0, 0, depth, np.full(shape, -1, np.int32), np.zeros((*shape, 2), np.float32))
-    column = points[:, 0].astype(int).clip(0, _SHADOW_SIZE - 1)
-    row = points[:, 1].astype(int).clip(0, _SHADOW_SIZE - 1)
-    behind = points[:, 2] - depth[row, column]
-    return np.where(behind > _SHADOW_BIAS, _SHADOW_LEFT, 1.0).astype(np.float32)
+    kernels.rasterize(points, faces, 0, closed, depth, np.full(shape, -1, np.int32), np.empty((*shape, 2), np.float32))
+    out = np.empty(len(points), np.float32)
+    kernels.in_shadow(points, depth, np.float32(_SHADOW_BIAS), np.float32(_SHADOW_LEFT), out)
+    return out
 
 
 class Posed(NamedTuple):
@@ -202,13 +203,16 @@ def posed(head: RiggedHead, extra: Extra, expressions: NDArray[np.floating], pos
     """Head and extras along expressions (F, 52) and poses (F, 6, 3)."""
     weights = torch.tensor(expressions, dtype=torch.float32)
     turns = torch.tensor(poses, dtype=torch.float32)
-    with torch.no_grad():
-        vertices = head.pose(weights, turns if bool(turns.any()) else None).numpy()
-        if len(vertices) < len(weights):
-            vertices = np.repeat(vertices, len(weights), 0)
-        matrix = head.joint_transforms(weights, turns)[:, HEAD_JOINT].numpy()
+    assert head.pose_correctives is None, "made-up persons have the default head"
+    transforms = np.ascontiguousarray(head.joint_transforms(weights, turns).numpy(), np.float32)
+    vertices = np.empty((len(weights), len(head.vertices), 3), np.float32)
+    kernels.pose(
+        head.vertices.numpy(), head.expression_deltas.numpy(), valid_expression(weights).numpy(),
+        head.skin_weights.numpy(), transforms, vertices,
+    )  # fmt: skip
+    matrix = transforms[:, HEAD_JOINT]
     moved = np.einsum("fab,eb->fea", matrix[:, :3, :3], extra.vertices) + matrix[:, None, :3, 3]
-    return Posed(np.ascontiguousarray(vertices, np.float32), np.ascontiguousarray(moved, np.float32))
+    return Posed(vertices, np.ascontiguousarray(moved, np.float32))
 
 
 @lru_cache(maxsize=4)
