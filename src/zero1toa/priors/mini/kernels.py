@@ -11,6 +11,8 @@ import numba
 import numpy as np
 
 _EDGE = np.float32(-1e-5)  # a ray on an edge belongs to both triangles; the z-buffer decides
+_NARROW = 3  # rays beside each other that are tried one by one
+_MARGIN = np.float32(1e-2)  # rays
 _SMALLEST = np.float32(1e-9)  # px^2: thinner triangles meet no ray
 FAR = np.float32(1e9)  # metres: farther than anything that is drawn
 _FAINTEST = np.float32(4e-4)  # highlights below a tenth of a step of 8 bit are left out
@@ -45,39 +47,27 @@ def normals(vertices, faces, out):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def pose(rest, deltas, expression, skin, transforms, out):  # type: ignore[no-untyped-def]
-    """(F, V, 3) a head along a clip: `heads.RiggedHead.pose`, for heads without pose correctives.
+def skin(weights, transforms, vertices):  # type: ignore[no-untyped-def]
+    """Linear blend skinning in place, as `heads.skinning.skin` does it.
 
     Args:
-        rest: (V, 3) neutral.
-        deltas: (52, V, 3) added at weight 1.
-        expression: (F, 52) weights; those of zero cost nothing.
-        skin: (V, J) skinning weights.
-        transforms: (F, J, 4, 4) of the joints.
-        out: (F, V, 3).
+        weights: (V, J), most of them zero.
+        transforms: (F, J, 4, 4).
+        vertices: (F, V, 3) at rest.
     """
-    count, joints = len(rest), skin.shape[1]
-    for f in range(len(out)):
-        moved = out[f]
-        moved[:] = rest
-        for k in range(expression.shape[1]):
-            weight = expression[f, k]
-            if weight != 0:
-                for i in range(count):
-                    for c in range(3):
-                        moved[i, c] += weight * deltas[k, i, c]
-        blended = np.empty((3, 4), np.float32)
-        for i in range(count):
+    blended = np.empty((3, 4), np.float32)
+    for f in range(len(vertices)):
+        for i in range(len(weights)):
             blended[:] = 0
-            for j in range(joints):
-                share = skin[i, j]
+            for j in range(weights.shape[1]):
+                share = weights[i, j]
                 if share != 0:
                     for r in range(3):
                         for c in range(4):
                             blended[r, c] += share * transforms[f, j, r, c]
-            x, y, z = moved[i, 0], moved[i, 1], moved[i, 2]
+            x, y, z = vertices[f, i, 0], vertices[f, i, 1], vertices[f, i, 2]
             for r in range(3):
-                moved[i, r] = blended[r, 0] * x + blended[r, 1] * y + blended[r, 2] * z + blended[r, 3]
+                vertices[f, i, r] = blended[r, 0] * x + blended[r, 1] * y + blended[r, 2] * z + blended[r, 3]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
@@ -108,39 +98,70 @@ def rasterize(points, faces, first, closed, depth, face, weights):  # type: igno
         weights: (H, W, 2) barycentric weights of the second and third corner, linear on the screen.
     """
     height, width = depth.shape
+    half = np.float32(0.5)
+    # First which triangles can meet a ray at all, without a branch: on a dense mesh nobody could predict it.
+    near = np.empty(len(faces) - first, np.int32)
+    boxes = np.empty((len(faces) - first, 4), np.int32)
+    count = 0
     for f in range(first, len(faces)):
         i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
         ax, ay = points[i, 0], points[i, 1]
         bx, by = points[j, 0], points[j, 1]
         cx, cy = points[k, 0], points[k, 1]
         area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
-        if area > -_SMALLEST and (area < _SMALLEST or (f < len(closed) and closed[f])):
-            continue
-        x0 = max(0, int(np.ceil(min(ax, bx, cx) - np.float32(0.5))))
-        x1 = min(width - 1, int(np.floor(max(ax, bx, cx) - np.float32(0.5))))
-        if x0 > x1:
-            continue
-        y0 = max(0, int(np.ceil(min(ay, by, cy) - np.float32(0.5))))
-        y1 = min(height - 1, int(np.floor(max(ay, by, cy) - np.float32(0.5))))
-        if y0 > y1:
-            continue
-        inverse = np.float32(1) / area
-        az, bz, cz = points[i, 2], points[j, 2], points[k, 2]
-        for y in range(y0, y1 + 1):
-            dy = np.float32(y) + np.float32(0.5) - ay
-            for x in range(x0, x1 + 1):
-                dx = np.float32(x) + np.float32(0.5) - ax
-                wb = (dx * (cy - ay) - (cx - ax) * dy) * inverse
-                wc = ((bx - ax) * dy - dx * (by - ay)) * inverse
-                wa = np.float32(1) - wb - wc
-                if wa < _EDGE or wb < _EDGE or wc < _EDGE:
+        x0 = max(0, int(np.ceil(min(ax, bx, cx) - half)))
+        x1 = min(width - 1, int(np.floor(max(ax, bx, cx) - half)))
+        y0 = max(0, int(np.ceil(min(ay, by, cy) - half)))
+        y1 = min(height - 1, int(np.floor(max(ay, by, cy) - half)))
+        near[count] = f
+        boxes[count, 0], boxes[count, 1], boxes[count, 2], boxes[count, 3] = x0, x1, y0, y1
+        open_ = f >= len(closed) or closed[f] == 0
+        count += int(((area < -_SMALLEST) | ((area > _SMALLEST) & open_)) & (x0 <= x1) & (y0 <= y1))
+    for n in range(count):
+        f = near[n]
+        i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
+        ax, ay, az = points[i, 0], points[i, 1], points[i, 2]
+        abx, aby = points[j, 0] - ax, points[j, 1] - ay
+        acx, acy = points[k, 0] - ax, points[k, 1] - ay
+        inverse = np.float32(1) / (abx * acy - acx * aby)
+        abz, acz = points[j, 2] - az, points[k, 2] - az
+        nearest = az + min(abz, acz, np.float32(0))
+        x0, x1 = boxes[n, 0], boxes[n, 1]
+        right_b, right_c = acy * inverse, -aby * inverse  # change of both weights from ray to ray
+        for y in range(boxes[n, 2], boxes[n, 3] + 1):
+            dx, dy = np.float32(x0) + half - ax, np.float32(y) + half - ay
+            wb0 = (dx * acy - acx * dy) * inverse
+            wc0 = (abx * dy - dx * aby) * inverse
+            start, end = 0, x1 - x0
+            if end > _NARROW:
+                low, high = np.float32(0), np.float32(end)
+                low, high = _span(wb0, right_b, low, high)
+                low, high = _span(wc0, right_c, low, high)
+                low, high = _span(np.float32(1) - wb0 - wc0, -right_b - right_c, low, high)
+                start, end = int(np.ceil(low)), int(np.floor(high))
+            for step in range(start, end + 1):
+                x = x0 + step
+                if nearest >= depth[y, x]:  # as of all that lies inside a closed mouth
                     continue
-                z = wa * az + wb * bz + wc * cz
+                wb, wc = wb0 + np.float32(step) * right_b, wc0 + np.float32(step) * right_c
+                if min(wb, wc, np.float32(1) - wb - wc) < _EDGE:
+                    continue
+                z = az + wb * abz + wc * acz
                 if z < depth[y, x]:
                     depth[y, x] = z
                     face[y, x] = f
                     weights[y, x, 0] = wb
                     weights[y, x, 1] = wc
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _span(start, change, low, high):  # type: ignore[no-untyped-def]
+    """The part of [low, high] where start + x change is not negative, a little wider."""
+    if change > np.float32(1e-6):
+        return max(low, -start / change - _MARGIN), high
+    if change < np.float32(-1e-6):
+        return low, min(high, -start / change + _MARGIN)
+    return low, high
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
@@ -316,3 +337,10 @@ def trilinear(lattice, points, frequency, out):  # type: ignore[no-untyped-def]
         high = (1 - dy) * ((1 - dz) * lattice[x1, y0, z0] + dz * lattice[x1, y0, z1])
         high += dy * ((1 - dz) * lattice[x1, y1, z0] + dz * lattice[x1, y1, z1])
         out[n] = (1 - dx) * low + dx * high
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def to_bytes(values, out):  # type: ignore[no-untyped-def]
+    """[0, 1] to 0..255, of flat arrays."""
+    for i in range(len(values)):
+        out[i] = np.uint8(min(max(values[i] * np.float32(255) + np.float32(0.5), np.float32(0)), np.float32(255)))

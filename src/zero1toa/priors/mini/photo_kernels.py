@@ -285,3 +285,26 @@ def layer(camera, photo_camera, plane, beyond, image, color, sure, layer_sure): 
             for c in range(3):
                 color[y, x, c] += share * (image[i, j, c] - color[y, x, c])
             sure[y, x] += share * (layer_sure - sure[y, x])
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def over(color, known, cover, back, back_sure, mixed):  # type: ignore[no-untyped-def]
+    """Lays what `lift` found over what lies behind it.
+
+    Args:
+        color: (H, W, 3) colours times weight.
+        known: (H, W, 2) confidence and the sum of weights; out: confidence of the mixture, and the coverage.
+        cover: (H, W) share of rays that meet the head.
+        back: (H, W, 3).
+        back_sure: (H, W) its confidence.
+        mixed: (H, W, 3) out.
+    """
+    for y in range(color.shape[0]):
+        for x in range(color.shape[1]):
+            share = cover[y, x]
+            rest = np.float32(1) - share
+            scale = share / max(known[y, x, 1], np.float32(1e-9))
+            for c in range(3):
+                mixed[y, x, c] = scale * color[y, x, c] + rest * back[y, x, c]
+            known[y, x, 0] = share * known[y, x, 0] + rest * back_sure[y, x]
+            known[y, x, 1] = share

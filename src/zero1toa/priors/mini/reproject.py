@@ -163,17 +163,15 @@ def reprojection(
         face, weights, topology.faces, topology.mirror, source.points, source.seen, source.pixels, source.guess,
         _MIRRORED, _GUESSED, SCALE, color, known, cover,
     )  # fmt: skip
-    sure, total = known[..., 0], np.ascontiguousarray(known[..., 1])
     if blind:
-        color[:], total[:], sure = 0, 0, np.zeros_like(sure)
-        color += source.photo.image.mean((0, 1))
-        total += 1
-    color /= np.maximum(total, 1e-9)[..., None]
+        color[:] = source.photo.image.mean((0, 1))
+        known[:] = 0, 1
     back, back_sure = _background(source, camera, blind)
-    share = cover[..., None]
-    mixed = share * color + (1 - share) * back
-    confidence = cover * sure + (1 - cover) * back_sure
-    return mixed, np.stack([confidence, cover * (not blind)], -1)
+    mixed = np.empty_like(color)
+    photo_kernels.over(color, known, cover, back, back_sure, mixed)
+    if blind:
+        known[..., 1] = 0
+    return mixed, known
 
 
 def _background(source: Source, camera: Camera, blind: bool) -> tuple[Array32, Array32]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -105,6 +105,15 @@ class Stage:
     light: Light
     background: Array32  # (PHOTO_SIZE, PHOTO_SIZE, 3)
 
+    @cached_property
+    def _geometry(self) -> tuple[NDArray[np.int32], Array32, Array32]:
+        """Triangles of head and extras, share of highlights (V + E,), and colours of extras (V + E, 3)."""
+        topology, extra = self.person.head.topology, self.person.extra
+        count = topology.num_vertices
+        faces = np.concatenate([topology.faces, extra.faces + count]).astype(np.int32)
+        gloss = np.concatenate([_head_gloss(), extra.shiny])
+        return faces, gloss, np.concatenate([np.zeros((count, 3), np.float32), extra.colors])
+
     def draw(
         self,
         vertices: Array32,
@@ -116,7 +125,7 @@ class Stage:
         """(H, W, 3) the picture of posed vertices (V, 3) and extras (E, 3), its coverage (H, W), what its rays meet,
         and what they would meet without the extras."""
         person = self.person
-        faces, shiny, colors = _geometry(person)
+        faces, shiny, colors = self._geometry
         every = np.concatenate([vertices, extra])
         normal = np.empty_like(every)
         kernels.normals(every, faces, normal)
@@ -142,7 +151,7 @@ class Stage:
 
     def shadows(self, vertices: Array32, extra: Array32) -> Array32:
         """(L, V + E) share of each light that reaches each vertex."""
-        faces = _geometry(self.person)[0]
+        faces = self._geometry[0]
         every = np.concatenate([vertices, extra])
         out = np.ones((len(self.light.directions), len(every)), np.float32)
         for index, direction in enumerate(self.light.directions):
@@ -150,16 +159,6 @@ class Stage:
                 continue
             out[index] = _shadow(every, faces, closed_faces(self.person.head.topology), direction.astype(np.float64))
         return out
-
-
-def _geometry(person: Person) -> tuple[NDArray[np.int32], Array32, Array32]:
-    """Triangles of head and extras, share of highlights (V + E,), and colours of extras (V + E, 3)."""
-    topology = person.head.topology
-    count = topology.num_vertices
-    faces = np.concatenate([topology.faces, person.extra.faces + count]).astype(np.int32)
-    gloss = _head_gloss()
-    colors = np.concatenate([np.zeros((count, 3), np.float32), person.extra.colors])
-    return faces, np.concatenate([gloss, person.extra.shiny]), colors
 
 
 @lru_cache(maxsize=1)
@@ -205,11 +204,11 @@ def posed(head: RiggedHead, extra: Extra, expressions: NDArray[np.floating], pos
     turns = torch.tensor(poses, dtype=torch.float32)
     assert head.pose_correctives is None, "made-up persons have the default head"
     transforms = np.ascontiguousarray(head.joint_transforms(weights, turns).numpy(), np.float32)
-    vertices = np.empty((len(weights), len(head.vertices), 3), np.float32)
-    kernels.pose(
-        head.vertices.numpy(), head.expression_deltas.numpy(), valid_expression(weights).numpy(),
-        head.skin_weights.numpy(), transforms, vertices,
-    )  # fmt: skip
+    if bool(turns.any()):
+        vertices = (head.vertices + torch.tensordot(valid_expression(weights), head.expression_deltas, 1)).numpy()
+        kernels.skin(head.skin_weights.numpy(), transforms, vertices)
+    else:  # the eyes alone turn
+        vertices = head.pose(weights).numpy()
     matrix = transforms[:, HEAD_JOINT]
     moved = np.einsum("fab,eb->fea", matrix[:, :3, :3], extra.vertices) + matrix[:, None, :3, 3]
     return Posed(vertices, np.ascontiguousarray(moved, np.float32))
@@ -374,7 +373,9 @@ def face_masks(points: NDArray[np.floating], depth: Array32) -> tuple[Array32, A
 
 def as_bytes(values: NDArray[np.floating]) -> Pixels:
     """[0, 1] to 0..255."""
-    return (values * 255 + 0.5).clip(0, 255).astype(np.uint8)
+    out = np.empty(values.shape, np.uint8)
+    kernels.to_bytes(np.ascontiguousarray(values, np.float32).reshape(-1), out.reshape(-1))
+    return out
 
 
 def stream(first: int, clips: int = 4, *, step: int = 1, faultless: bool = False) -> Iterator[Sitting]:
