@@ -12,7 +12,6 @@ from scipy.spatial import cKDTree
 
 from ..heads import JOINTS, HeadModel, HeadTopology, facemesh
 from ..heads.appearance import default_colors
-from ..heads.mesh_render import vertex_normals
 from ..portrait.surface import mesh_laplacian
 from ..portrait.texture import ByIdentity, fill_texture, texel_map
 from .solid_noise import SolidNoise, smooth_step
@@ -126,9 +125,18 @@ def head_laplacian(topology: HeadTopology, *, skin: bool) -> sparse.csr_matrix:
     return _laplacian(ByIdentity(topology), skin)
 
 
+def quick_normals(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> Array:
+    """(V, 3) what `heads.mesh_render.vertex_normals` gives, by a compiled loop."""
+    from .mini.kernels import normals
+
+    out = np.empty((len(vertices), 3))
+    normals(np.ascontiguousarray(vertices, np.float64), faces, out)
+    return out
+
+
 def _light(vertices: NDArray[np.floating], topology: HeadTopology, lamp: bool) -> Array:
     """(V,) one lamp or none, light from all sides and less of it in hollows."""
-    normals = vertex_normals(vertices, topology.faces)
+    normals = quick_normals(vertices, topology.faces)
     toward = np.array(_LIGHT) / np.linalg.norm(_LIGHT)
     wrapped = np.clip((normals @ toward + 0.3) / 1.3, 0, 1)
     laplacian = head_laplacian(topology, skin=False)
@@ -205,15 +213,21 @@ def _brow(colors: Array, texels: _Texels, look: Look, noise: SolidNoise, points:
     steps = np.linspace(0, 1, 40)
     knots = np.linspace(0, 1, 5)
     curve = np.stack([np.interp(steps, knots, middle[:, k]) for k in range(2)], -1)
-    distance, nearest = cKDTree(curve).query(place[:, :2], distance_upper_bound=0.02)
-    near = np.isfinite(distance) & (place[:, 2] > 0.01)
+    reach = 0.02
+    inside = (place[:, :2] > curve.min(0) - reach).all(1) & (place[:, :2] < curve.max(0) + reach).all(1)
+    about = np.flatnonzero(inside & (place[:, 2] > 0.01))
+    distance, nearest = cKDTree(curve).query(place[about, :2], distance_upper_bound=reach)
     along = steps[np.minimum(nearest, 39)]
     half = look.brow_width * (0.75 + 0.5 * along) * (1 - 0.75 * smooth_step(along, 0.55, 1.0))
-    ratio = np.where(near, distance / half, 9.0)
+    near = np.isfinite(distance)
+    about, ratio = about[near], (distance / half)[near]
+    place = place[about]
     slant = place[:, 0] * np.sign(points[0, 0]) - 0.8 * (place[:, 1] - 0.038)
     hairs = noise(np.stack([slant, place[:, 1], place[:, 2]], -1), (1300.0, 150.0, 150.0))
     share = smooth_step(ratio + 0.2 * hairs, 1.25, 0.6) * np.clip(0.8 + 0.3 * hairs, 0.2, 1)
-    return _mix(colors, 0.85 * np.array(look.hair), look.brow_share * share)
+    painted = colors.copy()
+    painted[about] = _mix(colors[about], 0.85 * np.array(look.hair), look.brow_share * share)
+    return painted
 
 
 def _hair(colors: Array, texels: _Texels, look: Look, noise: SolidNoise) -> Array:

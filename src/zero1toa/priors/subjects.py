@@ -18,7 +18,6 @@ from torch import Tensor
 
 from ..camera import Camera
 from ..heads import JOINTS, HeadModel, RiggedHead, arkit, load_head
-from ..heads.mesh_render import vertex_normals
 from ..heads.texture_render import render_texture
 from ..portrait.portrait import ERRORS, Portrait
 from ..splats.cpu.threads import thread_count
@@ -27,7 +26,7 @@ from .protocol import Drive, Video
 from .reprojection import halved
 from .solid_noise import SolidNoise
 from .subject_look import Look, random_look
-from .subject_texture import head_laplacian, subject_texture
+from .subject_texture import head_laplacian, quick_normals, subject_texture
 
 _IDENTITY = 0.75  # standard deviations: of 120 random coefficients; at 1 some heads look strange
 _HAIR_SMOOTHING = 15  # rounds of averaging of the normals along which hair stands off
@@ -148,7 +147,7 @@ def hair_offsets(model: HeadModel, head: RiggedHead, look: Look, rng: np.random.
     vertices = head.vertices.numpy().astype(np.float64)
     laplacian = head_laplacian(topology, skin=True)
     degree = np.maximum(laplacian.diagonal(), 1)[:, None]
-    normals = vertex_normals(vertices, topology.faces)
+    normals = quick_normals(vertices, topology.faces)
     amount = (topology.regions["scalp"] * topology.part_vertices("skin")).astype(np.float64)[:, None]
     for _ in range(_HAIR_SMOOTHING):
         normals = normals - 0.7 * (laplacian @ normals) / degree

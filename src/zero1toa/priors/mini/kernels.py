@@ -47,17 +47,18 @@ def normals(vertices, faces, out):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def skin(weights, transforms, vertices):  # type: ignore[no-untyped-def]
+def skin(rows, weights, transforms, vertices):  # type: ignore[no-untyped-def]
     """Linear blend skinning in place, as `heads.skinning.skin` does it.
 
     Args:
+        rows: (R,) the vertices that move.
         weights: (V, J), most of them zero.
         transforms: (F, J, 4, 4).
         vertices: (F, V, 3) at rest.
     """
     blended = np.empty((3, 4), np.float32)
     for f in range(len(vertices)):
-        for i in range(len(weights)):
+        for i in rows:
             blended[:] = 0
             for j in range(weights.shape[1]):
                 share = weights[i, j]
@@ -165,7 +166,7 @@ def _span(start, change, low, high):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def light_vertices(normal, view_direction, lights, colors, shadows, hemisphere, ambient, shine, gloss, two_sided, out):  # type: ignore[no-untyped-def]
+def light_vertices(normal, view_direction, lights, colors, shadows, hemisphere, ambient, shine, gloss, shiny, two_sided, out):  # type: ignore[no-untyped-def]
     """(V, 4) the light's red, green and blue, and a highlight, at every vertex.
 
     Args:
@@ -178,6 +179,7 @@ def light_vertices(normal, view_direction, lights, colors, shadows, hemisphere, 
         ambient: (3,).
         shine: size of highlights.
         gloss: exponent of highlights.
+        shiny: (V,) share of the highlights.
         two_sided: vertices from this one on are lit on both sides, as hair is.
     """
     count = len(lights)
@@ -207,7 +209,7 @@ def light_vertices(normal, view_direction, lights, colors, shadows, hemisphere, 
             half = nx * half_way[k, 0] + ny * half_way[k, 1] + nz * half_way[k, 2]
             if half > least[k]:
                 high += shine * shadows[k, i] * half**gloss * colors[k, 1]
-        out[i, 0], out[i, 1], out[i, 2], out[i, 3] = r, g, b, high
+        out[i, 0], out[i, 1], out[i, 2], out[i, 3] = r, g, b, high * shiny[i]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
@@ -215,13 +217,10 @@ def shade(  # type: ignore[no-untyped-def]
     face,
     weights,
     faces,
-    head_faces,
-    uvs,
-    uv_faces,
+    face_uvs,
     texture,
     extra_colors,
     light,
-    shiny,
     background,
     scale,
     image,
@@ -233,13 +232,10 @@ def shade(  # type: ignore[no-untyped-def]
         face: from `rasterize`.
         weights: from `rasterize`.
         faces: (T, 3) of head and extras.
-        head_faces: how many of them are the head's, which has a texture.
-        uvs: (U, 2) texture coordinates of the head, v up.
-        uv_faces: (head_faces, 3).
+        face_uvs: (T', 3, 2) texture coordinates, v up, of the first T' of them: the head's, which has a texture.
         texture: (S, S, 3) albedo.
         extra_colors: (V, 3) albedo of the extras' vertices.
         light: (V, 4) from `light_vertices`.
-        shiny: (V,) share of the highlights.
         background: (H, W, 3).
         scale: rays along each side of a pixel.
     """
@@ -257,10 +253,9 @@ def shade(  # type: ignore[no-untyped-def]
                     wb, wc = weights[y, x, 0], weights[y, x, 1]
                     wa = np.float32(1) - wb - wc
                     i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-                    if f < head_faces:
-                        p, q, s = uv_faces[f, 0], uv_faces[f, 1], uv_faces[f, 2]
-                        u = wa * uvs[p, 0] + wb * uvs[q, 0] + wc * uvs[s, 0]
-                        v = wa * uvs[p, 1] + wb * uvs[q, 1] + wc * uvs[s, 1]
+                    if f < len(face_uvs):
+                        u = wa * face_uvs[f, 0, 0] + wb * face_uvs[f, 1, 0] + wc * face_uvs[f, 2, 0]
+                        v = wa * face_uvs[f, 0, 1] + wb * face_uvs[f, 1, 1] + wc * face_uvs[f, 2, 1]
                         tx = min(max(u * size - np.float32(0.5), np.float32(0)), np.float32(size - 1.001))
                         ty = min(
                             max((np.float32(1) - v) * size - np.float32(0.5), np.float32(0)), np.float32(size - 1.001)
@@ -291,7 +286,7 @@ def shade(  # type: ignore[no-untyped-def]
                         ar = wa * extra_colors[i, 0] + wb * extra_colors[j, 0] + wc * extra_colors[k, 0]
                         ag = wa * extra_colors[i, 1] + wb * extra_colors[j, 1] + wc * extra_colors[k, 1]
                         ab = wa * extra_colors[i, 2] + wb * extra_colors[j, 2] + wc * extra_colors[k, 2]
-                    high = wa * light[i, 3] * shiny[i] + wb * light[j, 3] * shiny[j] + wc * light[k, 3] * shiny[k]
+                    high = wa * light[i, 3] + wb * light[j, 3] + wc * light[k, 3]
                     r += _shoulder(ar * (wa * light[i, 0] + wb * light[j, 0] + wc * light[k, 0]) + high)
                     g += _shoulder(ag * (wa * light[i, 1] + wb * light[j, 1] + wc * light[k, 1]) + high)
                     b += _shoulder(ab * (wa * light[i, 2] + wb * light[j, 2] + wc * light[k, 2]) + high)

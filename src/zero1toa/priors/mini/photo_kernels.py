@@ -80,18 +80,16 @@ def sample_points(picture, points, out):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def lift(face, weights, faces, mirror, points, seen, photo, guess, mirrored, guessed, scale, color, known, cover):  # type: ignore[no-untyped-def]
+def lift(face, weights, faces, lifted, photo, mirrored, guessed, scale, color, known, cover):  # type: ignore[no-untyped-def]
     """What a photo says about each pixel of another view of the same head.
 
     Args:
         face: (scale H, scale W) triangles of the head that the other view's rays meet.
         weights: from `rasterize`.
         faces: (T, 3).
-        mirror: (V,) the vertex on the other side.
-        points: (V, 3) pixels of the vertices in the photo.
-        seen: (V,) from `seen_in_photo`.
+        lifted: (V, 9) of each vertex: how well the photo shows it and where, px; the same of the vertex on the other side;
+            its colour if the photo shows neither.
         photo: (R, R, 4) colours over any background, and the coverage.
-        guess: (V, 3) colours for what it does not show.
         guessed: weight of the guess, against 1 for the place itself.
         mirrored: weight of what the photo shows of the other side, against 1 for the place itself.
         scale: rays along each side of a pixel.
@@ -113,19 +111,17 @@ def lift(face, weights, faces, mirror, points, seen, photo, guess, mirrored, gue
                     wb, wc = weights[y, x, 0], weights[y, x, 1]
                     wa = np.float32(1) - wb - wc
                     i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-                    r += guessed * (wa * guess[i, 0] + wb * guess[j, 0] + wc * guess[k, 0])
-                    g += guessed * (wa * guess[i, 1] + wb * guess[j, 1] + wc * guess[k, 1])
-                    b += guessed * (wa * guess[i, 2] + wb * guess[j, 2] + wc * guess[k, 2])
+                    r += guessed * (wa * lifted[i, 6] + wb * lifted[j, 6] + wc * lifted[k, 6])
+                    g += guessed * (wa * lifted[i, 7] + wb * lifted[j, 7] + wc * lifted[k, 7])
+                    b += guessed * (wa * lifted[i, 8] + wb * lifted[j, 8] + wc * lifted[k, 8])
                     total += guessed
                     for side in range(2):
-                        i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-                        if side == 1:
-                            i, j, k = mirror[i], mirror[j], mirror[k]
-                        confidence = wa * seen[i] + wb * seen[j] + wc * seen[k]
+                        c = 3 * side
+                        confidence = wa * lifted[i, c] + wb * lifted[j, c] + wc * lifted[k, c]
                         if confidence <= np.float32(0.01):
                             continue
-                        px = wa * points[i, 0] + wb * points[j, 0] + wc * points[k, 0]
-                        py = wa * points[i, 1] + wb * points[j, 1] + wc * points[k, 1]
+                        px = wa * lifted[i, c + 1] + wb * lifted[j, c + 1] + wc * lifted[k, c + 1]
+                        py = wa * lifted[i, c + 2] + wb * lifted[j, c + 2] + wc * lifted[k, c + 2]
                         red, green, blue, matte = _sample(photo, px, py)
                         confidence *= (matte * matte) * (matte * matte)  # edges of the matte show the background
                         weight = confidence if side == 0 else mirrored * confidence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -54,6 +54,12 @@ class Source:
     beyond: Array32  # (R, R) share of a pixel that is of the person, but not of the head
     behind: Array32  # (S, S, 3) the background, filled in behind the person, at the size of the other views
     behind_seen: Array32  # (S, S) share of a pixel that shows the background
+
+    @cached_property
+    def lifted(self) -> Array32:
+        """(V, 9) of each vertex what `photo_kernels.lift` reads, side by side in memory."""
+        own = np.concatenate([self.seen[:, None], self.points[:, :2]], 1)
+        return np.ascontiguousarray(np.concatenate([own, own[self.topology.mirror], self.guess], 1), np.float32)
 
 
 class Lift:
@@ -122,7 +128,8 @@ def rays_of(vertices: Array32, topology: HeadTopology, camera: Camera, scale: in
     """What the rays of a camera meet of a head; `scale` of them along each side of a pixel."""
     shape = (camera.height * scale, camera.width * scale)
     rays = Rays(np.full(shape, 1e9, np.float32), np.full(shape, -1, np.int32), np.empty((*shape, 2), np.float32))
-    kernels.rasterize(projected(vertices, camera, scale), topology.faces, 0, closed_faces(topology), *rays)
+    points = projected(vertices, camera, scale)
+    kernels.rasterize(points, topology.faces, 0, closed_faces(topology), *rays)
     return rays
 
 
@@ -160,8 +167,7 @@ def reprojection(
     known = np.empty((size, size, 2), np.float32)
     cover = np.empty((size, size), np.float32)
     photo_kernels.lift(
-        face, weights, topology.faces, topology.mirror, source.points, source.seen, source.pixels, source.guess,
-        _MIRRORED, _GUESSED, SCALE, color, known, cover,
+        face, weights, topology.faces, source.lifted, source.pixels, _MIRRORED, _GUESSED, SCALE, color, known, cover,
     )  # fmt: skip
     if blind:
         color[:] = source.photo.image.mean((0, 1))

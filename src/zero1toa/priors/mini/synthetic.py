@@ -13,11 +13,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ...camera import Camera
 from ...heads import RiggedHead, load_head
 from ...heads.sampling import sample_expressions
-from ...heads.skinning import valid_expression
+from ...heads.skinning import gaze_rows, valid_expression
 from ...motion.sequences import training_clips
 from . import kernels, photo_kernels
 from .accessories import HEAD_JOINT, Extra
@@ -133,7 +134,7 @@ class Stage:
         light = np.empty((len(every), 4), np.float32)
         kernels.light_vertices(
             normal, middle.astype(np.float32), self.light.directions, self.light.colors, shadows, self.light.hemisphere,
-            self.light.ambient, self.light.shine, self.light.gloss, len(vertices), light,
+            self.light.ambient, self.light.shine, self.light.gloss, shiny, len(vertices), light,
         )  # fmt: skip
         topology = person.head.topology
         bare = rays_of(vertices, topology, camera)
@@ -144,8 +145,7 @@ class Stage:
         image = np.empty((camera.height, camera.width, 3), np.float32)
         alpha = np.empty((camera.height, camera.width), np.float32)
         kernels.shade(
-            rays.face, rays.weights, faces, len(topology.faces), topology.uvs, topology.uv_faces, person.texture,
-            colors, light, shiny, background, SCALE, image, alpha,
+            rays.face, rays.weights, faces, _face_uvs(), person.texture, colors, light, background, SCALE, image, alpha,
         )  # fmt: skip
         return image, alpha, rays, bare
 
@@ -169,6 +169,13 @@ def _head_gloss() -> Array32:
     gloss *= 1 - 0.9 * np.maximum(topology.regions["shoulders"], 0.6 * topology.regions["scalp"])
     gloss[topology.part_vertices("eyeLeft", "eyeRight")] = 1.0
     return gloss.astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _face_uvs() -> Array32:
+    """(T, 3, 2) texture coordinates of the default head's triangles."""
+    topology = load_head().topology
+    return np.ascontiguousarray(topology.uvs[topology.uv_faces], np.float32)
 
 
 def _shadow(
@@ -198,20 +205,43 @@ class Posed(NamedTuple):
     extra: Array32  # (F, E, 3)
 
 
-def posed(head: RiggedHead, extra: Extra, expressions: NDArray[np.floating], poses: NDArray[np.floating]) -> Posed:
-    """Head and extras along expressions (F, 52) and poses (F, 6, 3)."""
-    weights = torch.tensor(expressions, dtype=torch.float32)
-    turns = torch.tensor(poses, dtype=torch.float32)
+def moved(head: RiggedHead, expressions: NDArray[np.floating]) -> Tensor:
+    """(F, V, 3) by how much expressions (F, 52) move the head's vertices at rest."""
+    return torch.tensordot(valid_expression(torch.tensor(expressions, dtype=torch.float32)), head.expression_deltas, 1)
+
+
+def posed(
+    head: RiggedHead,
+    extra: Extra,
+    expressions: NDArray[np.floating],
+    poses: NDArray[np.floating],
+    displacement: Tensor | None = None,
+) -> Posed:
+    """Head and extras along expressions (F, 52) and poses (F, 6, 3).
+
+    Args:
+        head: a made-up person's.
+        extra: hair and glasses.
+        expressions: ARKit weights.
+        poses: rotation vectors, radians.
+        displacement: (F, V, 3) what `moved` gives, of this head or of one with the same movements, if it is known.
+    """
     assert head.pose_correctives is None, "made-up persons have the default head"
+    weights = torch.tensor(expressions, dtype=torch.float32)
+    turns = torch.tensor(poses, dtype=torch.float32) if poses.any() else None
     transforms = np.ascontiguousarray(head.joint_transforms(weights, turns).numpy(), np.float32)
-    if bool(turns.any()):
-        vertices = (head.vertices + torch.tensordot(valid_expression(weights), head.expression_deltas, 1)).numpy()
-        kernels.skin(head.skin_weights.numpy(), transforms, vertices)
-    else:  # the eyes alone turn
-        vertices = head.pose(weights).numpy()
+    vertices = (head.vertices + (moved(head, expressions) if displacement is None else displacement)).numpy()
+    skin = head.skin_weights.numpy()
+    kernels.skin(_turning() if turns is None else np.arange(len(skin)), skin, transforms, vertices)
     matrix = transforms[:, HEAD_JOINT]
-    moved = np.einsum("fab,eb->fea", matrix[:, :3, :3], extra.vertices) + matrix[:, None, :3, 3]
-    return Posed(vertices, np.ascontiguousarray(moved, np.float32))
+    carried = np.einsum("fab,eb->fea", matrix[:, :3, :3], extra.vertices) + matrix[:, None, :3, 3]
+    return Posed(vertices, np.ascontiguousarray(carried, np.float32))
+
+
+@lru_cache(maxsize=1)
+def _turning() -> NDArray[np.int64]:
+    """The eyes' vertices, which alone move with the joints of a head that does not."""
+    return gaze_rows(load_head().skin_weights).numpy()
 
 
 @lru_cache(maxsize=4)
@@ -308,13 +338,16 @@ def _clip(
     person = stage.person
     expressions, poses, travels = performance(rng, motions)
     cameras, yaw = views(rng, travels, setup)
-    true = posed(person.head, person.extra, expressions, poses)
+    displacement = moved(person.head, expressions)  # a fitted head moves as the true one does
+    true = posed(person.head, person.extra, expressions, poses, displacement)
     told = true.vertices
     chance = rng.random()
     if fitted is not person.head:
-        told = posed(fitted, person.extra, expressions, poses).vertices
+        told = posed(fitted, person.extra, expressions, poses, displacement).vertices
     if not faultless and chance < _STILL_LIFT:
-        told = posed(fitted, person.extra, np.repeat(source.photo.expression[None], FRAMES, 0), poses).vertices
+        still = source.photo.expression[None]
+        expressions = np.repeat(still, FRAMES, 0)
+        told = posed(fitted, person.extra, expressions, poses, moved(fitted, still).expand(FRAMES, -1, -1)).vertices
     blind = not faultless and _STILL_LIFT <= chance < _STILL_LIFT + _NO_LIFT
     shadows = stage.shadows(true.vertices[0], true.extra[0])
     columns: list[tuple[NDArray, ...]] = []
