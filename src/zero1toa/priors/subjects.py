@@ -154,7 +154,9 @@ def hair_offsets(model: HeadModel, head: RiggedHead, look: Look, rng: np.random.
     for _ in range(2):
         amount = amount - 0.5 * (laplacian @ amount) / degree
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
-    uneven = 1 + 0.25 * SolidNoise(rng)(model.template.numpy(), 18.0)
+    hairy = amount[:, 0] != 0
+    uneven = np.ones(len(vertices))
+    uneven[hairy] += 0.25 * SolidNoise(rng)(model.template.numpy()[hairy], 18.0)
     offsets = look.hair_volume * uneven.clip(0.3, 1.7)[:, None] * amount * normals
     offsets[~topology.part_vertices("skin")] = 0
     return offsets

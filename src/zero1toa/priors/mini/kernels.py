@@ -47,6 +47,50 @@ def normals(vertices, faces, out):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
+def normals_of_seen(vertices, faces, face, seen, out):  # type: ignore[no-untyped-def]
+    """`normals` of the vertices that rays meet.
+
+    Args:
+        vertices: (V, 3).
+        faces: (T, 3).
+        face: (H, W) triangles that rays meet, from `rasterize`.
+        seen: (V,) out: whether a vertex is a corner of one of them.
+        out: (V, 3) out: unit normals of these, anything for the others.
+    """
+    seen[:] = False
+    for y in range(face.shape[0]):
+        for x in range(face.shape[1]):
+            f = face[y, x]
+            if f >= 0:
+                seen[faces[f, 0]] = seen[faces[f, 1]] = seen[faces[f, 2]] = True
+    out[:] = 0
+    for f in range(len(faces)):
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        if not (seen[a] or seen[b] or seen[c]):
+            continue
+        ux, uy, uz = (
+            vertices[b, 0] - vertices[a, 0],
+            vertices[b, 1] - vertices[a, 1],
+            vertices[b, 2] - vertices[a, 2],
+        )
+        vx, vy, vz = (
+            vertices[c, 0] - vertices[a, 0],
+            vertices[c, 1] - vertices[a, 1],
+            vertices[c, 2] - vertices[a, 2],
+        )
+        x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for k in (a, b, c):
+            out[k, 0] += x
+            out[k, 1] += y
+            out[k, 2] += z
+    for i in range(len(out)):
+        if seen[i]:
+            length = np.sqrt(out[i, 0] ** 2 + out[i, 1] ** 2 + out[i, 2] ** 2) + np.float32(1e-12)
+            for k in range(3):
+                out[i, k] /= length
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def skin(rows, weights, transforms, vertices):  # type: ignore[no-untyped-def]
     """Linear blend skinning in place, as `heads.skinning.skin` does it.
 
@@ -85,6 +129,27 @@ def project(vertices, view, fx, fy, cx, cy, out):  # type: ignore[no-untyped-def
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
+def project_parallel(vertices, middle, frame, scale, center, out):  # type: ignore[no-untyped-def]
+    """The same for a camera at infinity: `frame` (3, 3) has its right, its up and the direction towards it as rows,
+    `middle` (3,) is at pixel (center, center), and a metre has `scale` px."""
+    for i in range(len(vertices)):
+        x, y, z = vertices[i, 0] - middle[0], vertices[i, 1] - middle[1], vertices[i, 2] - middle[2]
+        out[i, 0] = center + scale * (frame[0, 0] * x + frame[0, 1] * y + frame[0, 2] * z)
+        out[i, 1] = center - scale * (frame[1, 0] * x + frame[1, 1] * y + frame[1, 2] * z)
+        out[i, 2] = np.float32(1) - (frame[2, 0] * x + frame[2, 1] * y + frame[2, 2] * z)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def between(vertices, corners, shares, out):  # type: ignore[no-untyped-def]
+    """(N, 3) places within triangles: corners (N, 3) and barycentric shares (N, 3) of vertices (V, 3)."""
+    for n in range(len(out)):
+        i, j, k = corners[n, 0], corners[n, 1], corners[n, 2]
+        for c in range(3):
+            first = shares[n, 0] * vertices[i, c] + shares[n, 1] * vertices[j, c]
+            out[n, c] = first + shares[n, 2] * vertices[k, c]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def rasterize(points, faces, first, closed, depth, face, weights):  # type: ignore[no-untyped-def]
     """Draws triangles `faces[first:]`, whose corners are rows of `points` in pixels and depth, over what is there.
 
@@ -92,8 +157,8 @@ def rasterize(points, faces, first, closed, depth, face, weights):  # type: igno
         points: (P, 3).
         faces: (T, 3).
         first: where to begin.
-        closed: (C,) whether a triangle's back is never seen: it is left out where it turns away, which most triangles of
-            a head do. Those from C on have two sides.
+        closed: (C,) whether a triangle's back is never seen: it is left out where it turns away. From C on all
+            have two sides.
         depth: (H, W) the z-buffer, metres.
         face: (H, W) triangle, -1 where nothing is.
         weights: (H, W, 2) barycentric weights of the second and third corner, linear on the screen.
@@ -110,12 +175,13 @@ def rasterize(points, faces, first, closed, depth, face, weights):  # type: igno
         bx, by = points[j, 0], points[j, 1]
         cx, cy = points[k, 0], points[k, 1]
         area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
-        x0 = max(0, int(np.ceil(min(ax, bx, cx) - half)))
-        x1 = min(width - 1, int(np.floor(max(ax, bx, cx) - half)))
-        y0 = max(0, int(np.ceil(min(ay, by, cy) - half)))
-        y1 = min(height - 1, int(np.floor(max(ay, by, cy) - half)))
+        x0 = max(np.float32(0), np.ceil(min(ax, bx, cx) - half))
+        x1 = min(np.float32(width - 1), np.floor(max(ax, bx, cx) - half))
+        y0 = max(np.float32(0), np.ceil(min(ay, by, cy) - half))
+        y1 = min(np.float32(height - 1), np.floor(max(ay, by, cy) - half))
         near[count] = f
-        boxes[count, 0], boxes[count, 1], boxes[count, 2], boxes[count, 3] = x0, x1, y0, y1
+        boxes[count, 0], boxes[count, 1] = np.int32(x0), np.int32(x1)
+        boxes[count, 2], boxes[count, 3] = np.int32(y0), np.int32(y1)
         open_ = f >= len(closed) or closed[f] == 0
         count += int(((area < -_SMALLEST) | ((area > _SMALLEST) & open_)) & (x0 <= x1) & (y0 <= y1))
     for n in range(count):
@@ -166,10 +232,13 @@ def _span(start, change, low, high):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def light_vertices(normal, view_direction, lights, colors, shadows, hemisphere, ambient, shine, gloss, shiny, two_sided, out):  # type: ignore[no-untyped-def]
+def light_vertices(  # type: ignore[no-untyped-def]
+    seen, normal, view_direction, lights, colors, shadows, hemisphere, ambient, shine, gloss, shiny, two_sided, out
+):
     """(V, 4) the light's red, green and blue, and a highlight, at every vertex.
 
     Args:
+        seen: (V,) others are left as they are.
         normal: (V, 3).
         view_direction: (3,) from the head to the camera.
         lights: (L, 3) unit vectors towards the lights.
@@ -192,6 +261,8 @@ def light_vertices(normal, view_direction, lights, colors, shadows, hemisphere, 
             half_way[k, c] /= length
         least[k] = (_FAINTEST / max(shine * colors[k, 1], _FAINTEST)) ** (np.float32(1) / gloss)
     for i in range(len(normal)):
+        if not seen[i]:
+            continue
         nx, ny, nz = normal[i, 0], normal[i, 1], normal[i, 2]
         sky = np.float32(1) + hemisphere * ny
         r, g, b = ambient[0] * sky, ambient[1] * sky, ambient[2] * sky

@@ -87,8 +87,8 @@ def lift(face, weights, faces, lifted, photo, mirrored, guessed, scale, color, k
         face: (scale H, scale W) triangles of the head that the other view's rays meet.
         weights: from `rasterize`.
         faces: (T, 3).
-        lifted: (V, 9) of each vertex: how well the photo shows it and where, px; the same of the vertex on the other side;
-            its colour if the photo shows neither.
+        lifted: (V, 9) of each vertex: how well the photo shows it and where, px; the same of the vertex on the other
+            side; its colour if the photo shows neither.
         photo: (R, R, 4) colours over any background, and the coverage.
         guessed: weight of the guess, against 1 for the place itself.
         mirrored: weight of what the photo shows of the other side, against 1 for the place itself.
@@ -216,8 +216,10 @@ def draw_lines(points, edges, colors, thickness, image):  # type: ignore[no-unty
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def polygon(points, image):  # type: ignore[no-untyped-def]
-    """Sets pixels of `image` (H, W) whose centre lies inside a polygon (N, 2) to 1, the others to 0. Each row is crossed
-    by few edges: from each crossing on, what was outside is inside, and the other way round."""
+    """Sets pixels of `image` (H, W) whose centre lies inside a polygon (N, 2) to 1, the others to 0.
+
+    Few edges cross a row: left of each crossing, what was outside is inside, and the other way round.
+    """
     count = len(points)
     width = image.shape[1]
     image[:] = 0

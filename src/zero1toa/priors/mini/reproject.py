@@ -26,7 +26,9 @@ _LAYER = -0.035  # world z, metres, of the plane on which hair that no head has 
 _LAYER_SURE = 0.35  # confidence of that hair
 _BACKGROUND_SURE = 0.75  # confidence of the photo's background where it is seen
 _NONE = np.zeros(0, np.uint8)
-_OPEN = 0.02  # share of the shoulders at a vertex from which on its triangles are seen from both sides
+_FOLDS, _OPEN = ("shoulders", "lidsLeft", "lidsRight", "lidEdges", "lips", "innerMouth"), 0.02
+"""Regions, and the membership from which on triangles are seen from both sides."""
+
 _LINE = 2.6  # px of a picture twice as large
 _IRISES = ((468, (0.98, 0.24, 0.24)), (473, (0.24, 0.24, 0.98)))
 
@@ -54,6 +56,11 @@ class Source:
     beyond: Array32  # (R, R) share of a pixel that is of the person, but not of the head
     behind: Array32  # (S, S, 3) the background, filled in behind the person, at the size of the other views
     behind_seen: Array32  # (S, S) share of a pixel that shows the background
+
+    @cached_property
+    def mean(self) -> Array32:
+        """(3,) the photo's mean colour."""
+        return np.asarray(self.photo.image.mean((0, 1)), np.float32)
 
     @cached_property
     def lifted(self) -> Array32:
@@ -140,9 +147,11 @@ def closed_faces(topology: HeadTopology) -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=1)
 def _closed_faces() -> NDArray[np.uint8]:
-    """Of the default head: all but those of the shoulders, into which one sees from below."""
+    """Of the default head: all but those of the shoulders, into which one sees from below, and of lids and lips, which
+    meet with their backs where they are shut."""
     topology = load_head().topology
-    return (topology.regions["shoulders"][topology.faces].max(1) <= _OPEN).astype(np.uint8)
+    folds = np.max([topology.regions[name] for name in _FOLDS], 0)
+    return (folds[topology.faces].max(1) <= _OPEN).astype(np.uint8)
 
 
 def reprojection(
@@ -170,7 +179,7 @@ def reprojection(
         face, weights, topology.faces, source.lifted, source.pixels, _MIRRORED, _GUESSED, SCALE, color, known, cover,
     )  # fmt: skip
     if blind:
-        color[:] = source.photo.image.mean((0, 1))
+        color[:] = source.mean
         known[:] = 0, 1
     back, back_sure = _background(source, camera, blind)
     mixed = np.empty_like(color)
@@ -210,8 +219,10 @@ def projected(vertices: Array32, camera: Camera, scale: int) -> Array32:
 
 def screen_landmarks(vertices: Array32, topology: HeadTopology, camera: Camera) -> NDArray[np.float64]:
     """(478, 3) MediaPipe's landmarks of posed vertices (V, 3): pixels and depth in metres."""
-    corners = vertices[topology.faces[topology.landmark_faces]]
-    return camera.project((corners * topology.landmark_barycentrics[..., None]).sum(1))
+    corners = topology.faces[topology.landmark_faces]
+    places = np.empty((len(corners), 3))
+    kernels.between(vertices, corners, topology.landmark_barycentrics, places)
+    return camera.project(places)
 
 
 @lru_cache(maxsize=1)

@@ -61,6 +61,7 @@ PHOTO_SIZE = 128
 """Pixels on a side of the photo that is reprojected: as many as there are rays across a picture."""
 
 _SHADOW_SIZE, _SHADOW_SPAN = 96, 0.62  # px and metres of a light's own picture
+_SHADOW_MIDDLE = np.array([0, -0.03, -0.03], np.float32)  # metres
 _SHADOW_BIAS = 0.009  # metres
 _TWO_SIDED = np.zeros(0, np.uint8)  # no triangle of hair and glasses is closed
 _SHADOW_LEFT = 0.25  # share of a light that a shadow leaves
@@ -128,20 +129,20 @@ class Stage:
         person = self.person
         faces, shiny, colors = self._geometry
         every = np.concatenate([vertices, extra])
-        normal = np.empty_like(every)
-        kernels.normals(every, faces, normal)
-        middle = camera.position / np.linalg.norm(camera.position)
-        light = np.empty((len(every), 4), np.float32)
-        kernels.light_vertices(
-            normal, middle.astype(np.float32), self.light.directions, self.light.colors, shadows, self.light.hemisphere,
-            self.light.ambient, self.light.shine, self.light.gloss, shiny, len(vertices), light,
-        )  # fmt: skip
         topology = person.head.topology
         bare = rays_of(vertices, topology, camera)
         rays = bare
         if len(extra):
             rays = Rays(bare.depth.copy(), bare.face.copy(), bare.weights.copy())
             kernels.rasterize(projected(every, camera, SCALE), faces, len(topology.faces), _TWO_SIDED, *rays)
+        seen, normal = np.empty(len(every), np.bool_), np.empty_like(every)
+        kernels.normals_of_seen(every, faces, rays.face, seen, normal)
+        middle = camera.position / np.linalg.norm(camera.position)
+        light = np.empty((len(every), 4), np.float32)
+        kernels.light_vertices(
+            seen, normal, middle.astype(np.float32), self.light.directions, self.light.colors, shadows,
+            self.light.hemisphere, self.light.ambient, self.light.shine, self.light.gloss, shiny, len(vertices), light,
+        )  # fmt: skip
         image = np.empty((camera.height, camera.width, 3), np.float32)
         alpha = np.empty((camera.height, camera.width), np.float32)
         kernels.shade(
@@ -186,10 +187,9 @@ def _shadow(
     side = np.cross(up, direction)
     side /= np.linalg.norm(side)
     frame = np.stack([side, np.cross(direction, side), direction]).astype(np.float32)
-    local = (vertices - np.array([0, -0.03, -0.03], np.float32)) @ frame.T
-    fine = _SHADOW_SIZE / _SHADOW_SPAN
-    points = local * np.array([fine, -fine, -1], np.float32)  # rows run down, as in a camera's picture
-    points += np.array([_SHADOW_SIZE / 2, _SHADOW_SIZE / 2, 1], np.float32)
+    points = np.empty_like(vertices)
+    scale, center = np.float32(_SHADOW_SIZE / _SHADOW_SPAN), np.float32(_SHADOW_SIZE / 2)
+    kernels.project_parallel(vertices, _SHADOW_MIDDLE, frame, scale, center, points)
     shape = (_SHADOW_SIZE, _SHADOW_SIZE)
     depth = np.full(shape, 1e9, np.float32)
     kernels.rasterize(points, faces, 0, closed, depth, np.full(shape, -1, np.int32), np.empty((*shape, 2), np.float32))
