@@ -101,14 +101,14 @@ def subject_texture(
 
 @lru_cache(maxsize=2)
 def _surface(key: ByIdentity[HeadModel], size: int) -> tuple[Array, Array, Array, NDArray[np.int64]]:
-    """Of each of K texels, whoever's texture it is: (K, 3) place on the mean head, (K, R) membership of the regions,
+    """Of each of K texels, whosesoever texture it is: (K, 3) place on the mean head, (K, R) membership of the regions,
     (K, 3) default colour, (K,) part."""
     model = key.thing
     topology, points = model.topology, texel_map(model.topology, size).points
-    shares = np.stack(list(topology.regions.values()), -1)
+    members = np.stack(list(topology.regions.values()), -1)
     place, shares, base = (
         points.interpolate(values, topology.faces)
-        for values in (model.template.numpy(), shares, default_colors(topology))
+        for values in (model.template.numpy(), members, default_colors(topology))
     )
     return place, shares, base, topology.face_part[points.triangle].astype(np.int64)
 
