@@ -1,5 +1,10 @@
 """`zero1toa tune-prior`."""
 
+import json
+import os
+import subprocess
+import sys
+
 import pytest
 
 from zero1toa.cli import main
@@ -46,3 +51,17 @@ def test_help_has_examples(capsys):
     with pytest.raises(SystemExit):
         main(["tune-prior", "--help"])
     assert "--stage motion" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.slow
+def test_two_processes_tune_one_model_through_accelerate(tmp_path):
+    for package in ("accelerate", "diffusers"):
+        pytest.importorskip(package)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "zero1toa"]
+    steps = ["--steps", "3", "--validate-every", "1"]  # it also looks in between, in one process alone
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
+    command = [*launch, *TINY, *steps, "-o", str(tmp_path / "tuned")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Wrote ") == 1  # one of the two writes
+    assert "2 processes" in json.loads((tmp_path / "tuned" / "tuning.json").read_text())["engine"]

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..._version import __version__
 from ...config import DiffusionConfig
@@ -194,6 +194,7 @@ class _Run(TrainingRun):
         self.average = {name: parameter.detach().clone() for name, parameter in self.trained.items()}
         # Betas and decay: AniPortrait's.
         adam = torch.optim.AdamW(self.trained.values(), config.rate, betas=(0.9, 0.999), weight_decay=0.01)
+        self.alone = module  # without the other processes, who are not there when the first looks at held-out persons
         self.model, optimizer = engine.prepare(module, adam)
         super().__init__(output, config, engine, optimizer, list(self.trained.values()), list(self.average.values()))
         self.levels = score_levels(spec.noise, config.levels)
@@ -218,10 +219,12 @@ class _Run(TrainingRun):
         plain = int((self.rng.random(count) < self.config.without_photo).sum())
         with self.engine.autocast():
             batch = latent_batch(self.networks, self.spec, chosen, self.generator)
-            loss = self.loss(batch, torch.from_numpy(times), plain, self.generator)
+            loss = self.loss(self.model, batch, torch.from_numpy(times), plain, self.generator)
         return loss, count * len(chosen[0][1].frames)
 
-    def loss(self, batch: LatentBatch, times: Tensor, plain: int, generator: torch.Generator) -> Tensor:
+    def loss(
+        self, model: nn.Module, batch: LatentBatch, times: Tensor, plain: int, generator: torch.Generator
+    ) -> Tensor:
         """Of clips at times (B,) in [0, 1), the first `plain` of which see no photo."""
         device = self.engine.device
         timesteps = (times * len(self.levels)).long().clamp_max(len(self.levels) - 1)
@@ -232,7 +235,7 @@ class _Run(TrainingRun):
         noise = noise.to(device)
         alpha, sigma = (level.sqrt()[:, None, None, None, None] for level in (kept, 1 - kept))
         shown = (torch.arange(shape[0], device=device) >= plain).to(batch.tokens)[:, None, None]
-        answer = self.model(
+        answer = model(
             alpha * batch.clean + sigma * noise,
             timesteps.to(device),
             shown * batch.tokens,
@@ -279,7 +282,7 @@ class _Run(TrainingRun):
             with self.engine.autocast():
                 batch = latent_batch(self.networks, self.spec, [(sitting, clip)], generator)
                 for time in _LOOK_TIMES:
-                    losses.append(float(self.loss(batch, torch.tensor([time]), 0, generator)))
+                    losses.append(float(self.loss(self.alone, batch, torch.tensor([time]), 0, generator)))
                 sample = self.sample(sitting, clip, generator)
             truth, photo = _planes(clip.frames), _planes(sitting.photo[None])
             values.append((psnr(sample * 2 - 1, truth * 2 - 1), psnr(photo * 2 - 1, truth * 2 - 1)))
