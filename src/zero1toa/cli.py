@@ -17,6 +17,7 @@ from .cli_batch import batch
 from .cli_export import export, parse_weights
 from .cli_track import track
 from .cli_train import train_prior
+from .cli_tune import tune_prior
 from .cli_view import view
 from .config import DiffusionConfig
 from .errors import InputError, OutputError, Zero1toaError, is_out_of_memory, told
@@ -254,6 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "evaluate": evaluate,
                 "batch": batch,
                 "train-prior": train_prior,
+                "tune-prior": tune_prior,
                 "doctor": doctor,
             },
             prog="zero1toa",

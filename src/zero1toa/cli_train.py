@@ -69,9 +69,11 @@ def train_prior(
     from .locks import exclusive, in_turn
     from .priors.mini.engine import is_first_process
     from .priors.mini.network import WIDTHS
+    from .priors.mini.synthetic import Sitting
     from .priors.mini.train import STATE, WEIGHTS, TrainConfig, saved_step, train
-    from .priors.mini.training_data import ClipData, PoolPlan
+    from .priors.mini.training_data import PoolPlan
     from .priors.mini.training_report import TrainingReport
+    from .priors.mini.video_folder import MINI_VIDEOS, VideoFolder
 
     if min(steps, clips, pool, validate_every, save_every, held_out) < 1 or workers < 0 or not 0 < rate < 1:
         raise InputError("Steps, clips, pool and intervals are at least 1, workers at least 0, the rate is in (0, 1).")
@@ -98,12 +100,10 @@ def train_prior(
     with exclusive(output / STATE) if first else nullcontext():
         if first:
             files.remove_leftovers_in(output)
-        source: ClipData | None = None
+        source: VideoFolder[Sitting] | None = None
         if data != "synthetic":
-            from .priors.mini.video_folder import VideoFolder
-
             with in_turn(output / "clips"):  # one process reads the videos, the others what it has written
-                source = VideoFolder(Path(data), output / "clips", progress)
+                source = VideoFolder(Path(data), output / "clips", progress, MINI_VIDEOS)
         report = TrainingReport(output, saved_step(output) if resume else 0, board=first)
         result = train(
             output,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,25 +49,28 @@ class TexelMap(NamedTuple):
 
 def texel_map(topology: HeadTopology, size: int) -> TexelMap:
     """The surface point under the centre of every texel of a square texture of `size` px."""
-    return _texel_map(_ByIdentity(topology), size)
+    return _texel_map(ByIdentity(topology), size)
 
 
-class _ByIdentity:
-    """Topologies hold arrays and cannot be compared; one and the same object is enough for a cache."""
+T = TypeVar("T")
 
-    def __init__(self, topology: HeadTopology) -> None:
-        self.topology = topology
+
+class ByIdentity(Generic[T]):
+    """Topologies and models hold arrays and cannot be compared; one and the same object is enough for a cache."""
+
+    def __init__(self, thing: T) -> None:
+        self.thing = thing
 
     def __hash__(self) -> int:
-        return id(self.topology)
+        return id(self.thing)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByIdentity) and other.topology is self.topology
+        return isinstance(other, ByIdentity) and other.thing is self.thing
 
 
 @lru_cache(maxsize=4)
-def _texel_map(key: _ByIdentity, size: int) -> TexelMap:
-    topology = key.topology
+def _texel_map(key: ByIdentity[HeadTopology], size: int) -> TexelMap:
+    topology = key.thing
     uv = topology.uvs.astype(np.float64)
     flat = np.stack([uv[:, 0] * size, (1 - uv[:, 1]) * size, np.ones(len(uv))], -1)
     buffers = rasterize_triangles(flat, topology.uv_faces, (size, size))

@@ -35,6 +35,13 @@ class SolidNoise:
             points: metres, or any unit.
             frequency: lattice cells per unit; one number, or one for each axis.
         """
+        if self._order == 1:
+            from .mini.kernels import trilinear  # compiled: who asks for it draws many persons
+
+            out = np.empty(len(points))
+            each = np.broadcast_to(np.asarray(frequency, np.float64), 3).copy()
+            trilinear(self._coefficients, np.ascontiguousarray(points, np.float64), each, out)
+            return self._scale * out
         where = (np.asarray(points) * frequency).T
         return self._scale * map_coordinates(
             self._coefficients, where, order=self._order, mode="grid-wrap", prefilter=False

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.spatial import cKDTree
 
-from ..heads import JOINTS, HeadModel, facemesh
+from ..heads import JOINTS, HeadModel, HeadTopology, facemesh
 from ..heads.appearance import default_colors
-from ..heads.mesh_render import vertex_normals
 from ..portrait.surface import mesh_laplacian
-from ..portrait.texture import fill_texture, texel_map
+from ..portrait.texture import ByIdentity, fill_texture, texel_map
 from .solid_noise import SolidNoise, smooth_step
 from .subject_look import Color, Look
 
@@ -72,15 +73,12 @@ def subject_texture(
     """
     topology = model.topology
     map_ = texel_map(topology, size)
-    place = map_.points.interpolate(model.template.numpy(), topology.faces)
+    place, shares, base, part = _surface(ByIdentity(model), size)
     names = list(topology.regions)
-    shares = map_.points.interpolate(np.stack([topology.regions[n] for n in names], -1), topology.faces)
-    light = map_.points.interpolate(_light(vertices, topology.faces, lamp)[:, None], topology.faces)[:, 0]
-    part = topology.face_part[map_.points.triangle].astype(np.int64)
+    light = map_.points.interpolate(_light(vertices, topology, lamp)[:, None], topology.faces)[:, 0]
     texels = _Texels(place, dict(zip(names, shares.T)), part, light)
     noise = SolidNoise(rng, noise_order)
 
-    base = map_.points.interpolate(default_colors(topology), topology.faces)
     colors = base * np.exp(np.minimum(place[:, 2:] - 0.055, 0) / _MOUTH_DEPTH)  # mouth, teeth, gums, tongue
     skin = part == topology.part_index("skin")
     landmarks = model.landmarks(model.template[None])[0].numpy().astype(np.float64)
@@ -101,12 +99,47 @@ def subject_texture(
     return np.ascontiguousarray(fill_texture(map_, colors.clip(0, 1)))
 
 
-def _light(vertices: NDArray[np.floating], faces: NDArray[np.integer], lamp: bool) -> Array:
+@lru_cache(maxsize=2)
+def _surface(key: ByIdentity[HeadModel], size: int) -> tuple[Array, Array, Array, NDArray[np.int64]]:
+    """Of each of K texels, whosesoever texture it is: (K, 3) place on the mean head, (K, R) membership of the regions,
+    (K, 3) default colour, (K,) part."""
+    model = key.thing
+    topology, points = model.topology, texel_map(model.topology, size).points
+    members = np.stack(list(topology.regions.values()), -1)
+    place, shares, base = (
+        points.interpolate(values, topology.faces)
+        for values in (model.template.numpy(), members, default_colors(topology))
+    )
+    return place, shares, base, topology.face_part[points.triangle].astype(np.int64)
+
+
+@lru_cache(maxsize=4)
+def _laplacian(key: ByIdentity[HeadTopology], skin: bool) -> sparse.csr_matrix:
+    topology = key.thing
+    faces = topology.faces[topology.part_faces("skin")] if skin else topology.faces
+    return mesh_laplacian(faces, topology.num_vertices)
+
+
+def head_laplacian(topology: HeadTopology, *, skin: bool) -> sparse.csr_matrix:
+    """(V, V) graph Laplacian of a head or of its skin, made once."""
+    return _laplacian(ByIdentity(topology), skin)
+
+
+def quick_normals(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> Array:
+    """(V, 3) what `heads.mesh_render.vertex_normals` gives, by a compiled loop."""
+    from .mini.kernels import normals
+
+    out = np.empty((len(vertices), 3))
+    normals(np.ascontiguousarray(vertices, np.float64), faces, out)
+    return out
+
+
+def _light(vertices: NDArray[np.floating], topology: HeadTopology, lamp: bool) -> Array:
     """(V,) one lamp or none, light from all sides and less of it in hollows."""
-    normals = vertex_normals(vertices, faces)
+    normals = quick_normals(vertices, topology.faces)
     toward = np.array(_LIGHT) / np.linalg.norm(_LIGHT)
     wrapped = np.clip((normals @ toward + 0.3) / 1.3, 0, 1)
-    laplacian = mesh_laplacian(faces, len(vertices))
+    laplacian = head_laplacian(topology, skin=False)
     degree = np.maximum(laplacian.diagonal(), 1)[:, None]
     smooth = np.asarray(vertices, np.float64)
     for _ in range(_CAVITY_ROUNDS):
@@ -180,15 +213,21 @@ def _brow(colors: Array, texels: _Texels, look: Look, noise: SolidNoise, points:
     steps = np.linspace(0, 1, 40)
     knots = np.linspace(0, 1, 5)
     curve = np.stack([np.interp(steps, knots, middle[:, k]) for k in range(2)], -1)
-    distance, nearest = cKDTree(curve).query(place[:, :2], distance_upper_bound=0.02)
-    near = np.isfinite(distance) & (place[:, 2] > 0.01)
+    reach = 0.02
+    inside = (place[:, :2] > curve.min(0) - reach).all(1) & (place[:, :2] < curve.max(0) + reach).all(1)
+    about = np.flatnonzero(inside & (place[:, 2] > 0.01))
+    distance, nearest = cKDTree(curve).query(place[about, :2], distance_upper_bound=reach)
     along = steps[np.minimum(nearest, 39)]
     half = look.brow_width * (0.75 + 0.5 * along) * (1 - 0.75 * smooth_step(along, 0.55, 1.0))
-    ratio = np.where(near, distance / half, 9.0)
+    near = np.isfinite(distance)
+    about, ratio = about[near], (distance / half)[near]
+    place = place[about]
     slant = place[:, 0] * np.sign(points[0, 0]) - 0.8 * (place[:, 1] - 0.038)
     hairs = noise(np.stack([slant, place[:, 1], place[:, 2]], -1), (1300.0, 150.0, 150.0))
     share = smooth_step(ratio + 0.2 * hairs, 1.25, 0.6) * np.clip(0.8 + 0.3 * hairs, 0.2, 1)
-    return _mix(colors, 0.85 * np.array(look.hair), look.brow_share * share)
+    painted = colors.copy()
+    painted[about] = _mix(colors[about], 0.85 * np.array(look.hair), look.brow_share * share)
+    return painted
 
 
 def _hair(colors: Array, texels: _Texels, look: Look, noise: SolidNoise) -> Array:

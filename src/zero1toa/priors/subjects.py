@@ -18,17 +18,15 @@ from torch import Tensor
 
 from ..camera import Camera
 from ..heads import JOINTS, HeadModel, RiggedHead, arkit, load_head
-from ..heads.mesh_render import vertex_normals
 from ..heads.texture_render import render_texture
 from ..portrait.portrait import ERRORS, Portrait
-from ..portrait.surface import mesh_laplacian
 from ..splats.cpu.threads import thread_count
 from .landmarks import project_landmarks
 from .protocol import Drive, Video
 from .reprojection import halved
 from .solid_noise import SolidNoise
 from .subject_look import Look, random_look
-from .subject_texture import subject_texture
+from .subject_texture import head_laplacian, quick_normals, subject_texture
 
 _IDENTITY = 0.75  # standard deviations: of 120 random coefficients; at 1 some heads look strange
 _HAIR_SMOOTHING = 15  # rounds of averaging of the normals along which hair stands off
@@ -147,16 +145,18 @@ def hair_offsets(model: HeadModel, head: RiggedHead, look: Look, rng: np.random.
     """(V, 3) metres by which hair stands off the scalp, a little uneven."""
     topology = head.topology
     vertices = head.vertices.numpy().astype(np.float64)
-    laplacian = mesh_laplacian(topology.faces[topology.part_faces("skin")], topology.num_vertices)
+    laplacian = head_laplacian(topology, skin=True)
     degree = np.maximum(laplacian.diagonal(), 1)[:, None]
-    normals = vertex_normals(vertices, topology.faces)
+    normals = quick_normals(vertices, topology.faces)
     amount = (topology.regions["scalp"] * topology.part_vertices("skin")).astype(np.float64)[:, None]
     for _ in range(_HAIR_SMOOTHING):
         normals = normals - 0.7 * (laplacian @ normals) / degree
     for _ in range(2):
         amount = amount - 0.5 * (laplacian @ amount) / degree
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
-    uneven = 1 + 0.25 * SolidNoise(rng)(model.template.numpy(), 18.0)
+    hairy = amount[:, 0] != 0
+    uneven = np.ones(len(vertices))
+    uneven[hairy] += 0.25 * SolidNoise(rng)(model.template.numpy()[hairy], 18.0)
     offsets = look.hair_volume * uneven.clip(0.3, 1.7)[:, None] * amount * normals
     offsets[~topology.part_vertices("skin")] = 0
     return offsets

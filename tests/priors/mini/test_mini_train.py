@@ -108,13 +108,13 @@ def test_time_ends_a_training_too(data, tmp_path):
 
 def test_the_pool_is_the_same_at_the_same_step_after_a_resume():
     plan = PoolPlan(size=2, clips=1, reuse=2.0, workers=0)
-    first = SyntheticPool(0, plan, clips_per_step=1)
+    first = SyntheticPool(sitting, 0, plan, clips_per_step=1)
     for step in range(4):
         whole = first.at(step)
-    late = SyntheticPool(0, plan, clips_per_step=1).at(3)
+    late = SyntheticPool(sitting, 0, plan, clips_per_step=1).at(3)
     assert [s.seed for s in whole] == [s.seed for s in late]
     assert {s.seed for s in whole} != {0, 1}  # some were replaced
-    assert {s.seed for s in SyntheticPool(0, plan, 1, rank=1, ranks=2).at(0)} == {1, 3}
+    assert {s.seed for s in SyntheticPool(sitting, 0, plan, 1, rank=1, ranks=2).at(0)} == {1, 3}
 
 
 def test_augmentation_changes_photo_and_truth_alike(data):

@@ -8,6 +8,7 @@ saying so is done here too, and explained where it is done; the alternative is a
     landmark_image   the condition picture
     windows, noise, sampler                 from noise to a clip, and back
     condition        what a person's photo and a clip's landmarks become
-    weights, checkpoint                     which files there are, and reading them
+    files, checkpoint, save                 which files there are, reading and writing them
     prior            all of it as a `VideoPrior` and `ScorePrior`
+    training_clips, tuning_loss, tune       fine-tuning on made-up persons or on videos
 """

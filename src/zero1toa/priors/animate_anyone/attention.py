@@ -100,8 +100,8 @@ class TransformerBlock(nn.Module):
         Args:
             x: (B, L, width).
             context: (B, M, context) for the cross-attention.
-            bank: (1, K, width) tokens of the reference; self-attention reads them beside its own. They are keys and
-                values only, through the same weights.
+            bank: (R, K, width) tokens of R references, each for as many rows that see it; self-attention reads them
+                beside its own. They are keys and values only, through the same weights.
             with_bank: rows of the batch that see the bank; the others, the unconditional half, attend plainly.
         """
         normed = self.norm1(x)
@@ -110,7 +110,9 @@ class TransformerBlock(nn.Module):
         else:
             first, last, _ = with_bank.indices(len(x))
             seeing = normed[first:last]
-            both = torch.cat([seeing, bank.to(x.dtype).expand(len(seeing), -1, -1)], 1)
+            bank = bank.to(seeing.dtype)
+            each = bank.expand(len(seeing), -1, -1) if len(bank) == 1 else _spread(bank, len(seeing))
+            both = torch.cat([seeing, each], 1)
             parts = [self.attn1(seeing, both)]
             if first > 0:
                 parts.insert(0, self.attn1(normed[:first]))
@@ -121,6 +123,10 @@ class TransformerBlock(nn.Module):
         if self.attn2 is not None:
             x = x + self.attn2(self.norm2(x), context)
         return x + self.ff(self.norm3(x))
+
+
+def _spread(bank: Tensor, rows: int) -> Tensor:
+    return bank.repeat_interleave(rows // len(bank), 0)
 
 
 class SpatialTransformer(nn.Module):

@@ -11,6 +11,9 @@ from .attention import Attention, FeedForward
 
 _GROUPS = 32
 
+MOTION = "motion_modules"
+"""In the names of all weights of motion modules, and of no others."""
+
 
 class FrameEncoding(nn.Module):
     """Sinusoidal positions of frames. A buffer with a name, since the published files hold it."""

@@ -14,13 +14,15 @@ from typing import cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from .attention import Attention, SpatialTransformer
 from .motion import MotionModule
 from .spec import NetworkSpec
 
 Bank = dict[str, Tensor]
-"""Reference tokens (1, L, C) by the name of the layer that reads them, such as "down_blocks.0.attentions.1"."""
+"""Reference tokens (R, L, C) of R pictures by the name of the layer that reads them, such as
+"down_blocks.0.attentions.1"."""
 
 _Layers = Callable[[str, "Stage", int, Tensor], Tensor]
 """What follows the residual block of a number in a stage of a name."""
@@ -119,6 +121,9 @@ class UNet(nn.Module):
 
     def __init__(self, spec: NetworkSpec, motion: bool) -> None:
         super().__init__()
+        self.recompute = False
+        """Whether training keeps no layer's inner values, but computes them again on the way back: less memory, a third
+        more time (gradient checkpointing)."""
         channels, layers = spec.channels, spec.layers
         lowest = len(channels) - 1
         self.conv_in = nn.Conv2d(LATENT_CHANNELS, channels[0], 3, padding=1)
@@ -166,6 +171,12 @@ class UNet(nn.Module):
             if isinstance(module, Attention):
                 module.rows = rows
 
+    def called(self, layer: nn.Module, *inputs: object) -> Tensor:
+        """A layer's answer; see `recompute`."""
+        if self.recompute and torch.is_grad_enabled():
+            return cast(Tensor, checkpoint(layer, *inputs, use_reentrant=False))
+        return cast(Tensor, layer(*inputs))
+
     def _context(self, tokens: Tensor) -> Tensor:
         return tokens if self.clip_fc is None else self.clip_fc(tokens)
 
@@ -177,7 +188,7 @@ class ReferenceUNet(UNet):
         super().__init__(spec, motion=False)
 
     def forward(self, latents: Tensor, tokens: Tensor, timestep: int = 0) -> Bank:
-        """The bank of one picture: latents (1, 4, h, w), CLIP tokens (1, M, C)."""
+        """The bank of pictures: latents (R, 4, h, w), CLIP tokens (R, M, C)."""
         bank: Bank = {}
         embedding = self.time_embedding(torch.full((len(latents),), timestep, device=latents.device))
         context = self._context(tokens)
@@ -190,7 +201,7 @@ class ReferenceUNet(UNet):
             name = f"{name}.attentions.{number}"
             attention = cast(SpatialTransformer, stage.attentions[number])
             bank[name] = attention.reference_tokens(x)
-            return x if name == last else attention(x, context)
+            return x if name == last else self.called(attention, x, context)
 
         _run(self, self.conv_in(latents), embedding, layers)
         return bank
@@ -202,6 +213,8 @@ class DenoisingUNet(UNet):
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__(spec, motion=True)
         self.pose_in_skips = spec.pose_in_skips
+        self.temporal = True
+        """Whether the motion modules run. In the first stage of training they do not: frames are pictures then."""
         self.conv_norm_out = nn.GroupNorm(_GROUPS, spec.channels[0], eps=_EPS)
         self.conv_out = nn.Conv2d(spec.channels[0], LATENT_CHANNELS, 3, padding=1)
 
@@ -219,30 +232,31 @@ class DenoisingUNet(UNet):
 
         Args:
             latents: (B, 4, F, h, w) noisy clips.
-            timestep: of all clips.
+            timestep: of all clips, or (B,) of each.
             tokens: (B, M, C) CLIP tokens.
-            pose: (F, c, ., .) feature maps of the pose guider, the same for all clips. The first is added after the
-                first convolution. The others, where there are any, are added after each down stage, to what goes on
-                downwards only: the skip connections were stored before (`spec.NetworkSpec.pose_in_skips`).
-            bank: of the reference, or None for none.
+            pose: (F, c, ., .) feature maps of the pose guider, the same for all clips, or (B F, c, ., .). The first is
+                added after the first convolution. The others, where there are any, are added after each down stage, to
+                what goes on downwards only: the skip connections were stored before
+                (`spec.NetworkSpec.pose_in_skips`).
+            bank: of the reference, or of as many as there are clips that see one; None for none.
             plain: so many clips at the front do not see the bank (the unconditional half).
             without_pose: so many at the front do not see the pose either.
         """
         clips, _, frames = latents.shape[:3]
         x = self.conv_in(latents.transpose(1, 2).flatten(0, 1))
-        embedding = self.time_embedding(torch.as_tensor(timestep, device=x.device).reshape(1))
-        embedding = embedding.expand(len(x), -1)
+        embedding = self.time_embedding(torch.as_tensor(timestep, device=x.device).reshape(-1))
+        embedding = embedding.repeat_interleave(len(x) // len(embedding), 0)
         context = self._context(tokens).repeat_interleave(frames, 0)
         with_bank = slice(plain * frames, None)
-        maps = [] if pose is None else [feature.to(x.dtype).repeat(clips, 1, 1, 1) for feature in pose]
+        maps = [] if pose is None else [feature.to(x.dtype).repeat(len(x) // len(feature), 1, 1, 1) for feature in pose]
         for feature in maps:
             feature[: without_pose * frames] = 0
 
         def layers(name: str, stage: Stage, number: int, x: Tensor) -> Tensor:
             if len(stage.attentions):
                 seen = None if bank is None else bank[f"{name}.attentions.{number}"]
-                x = stage.attentions[number](x, context, seen, with_bank)
-            return stage.motion_modules[number](x, frames)
+                x = self.called(stage.attentions[number], x, context, seen, with_bank)
+            return self.called(stage.motion_modules[number], x, frames) if self.temporal else x
 
         x = _run(self, x + maps[0] if maps else x, embedding, layers, maps[1:], self.pose_in_skips)
         x = self.conv_out(F.silu(self.conv_norm_out(x)))
@@ -261,7 +275,7 @@ def _run(
     skips = [x]
     for level, stage in enumerate(cast(Sequence[Stage], net.down_blocks)):
         for number, resnet in enumerate(stage.resnets):
-            x = layers(f"down_blocks.{level}", stage, number, resnet(x, embedding))
+            x = layers(f"down_blocks.{level}", stage, number, net.called(resnet, x, embedding))
             skips.append(x)
         for resample in stage.downsamplers:
             x = resample(x)
@@ -271,11 +285,12 @@ def _run(
             if pose_in_skips:
                 skips[-1] = x
     middle = net.mid_block
-    x = layers("mid_block", middle, 0, middle.resnets[0](x, embedding))
-    x = middle.resnets[1](x, embedding)
+    x = layers("mid_block", middle, 0, net.called(middle.resnets[0], x, embedding))
+    x = net.called(middle.resnets[1], x, embedding)
     for level, stage in enumerate(cast(Sequence[Stage], net.up_blocks)):
         for number, resnet in enumerate(stage.resnets):
-            x = layers(f"up_blocks.{level}", stage, number, resnet(torch.cat([x, skips.pop()], 1), embedding))
+            both = torch.cat([x, skips.pop()], 1)
+            x = layers(f"up_blocks.{level}", stage, number, net.called(resnet, both, embedding))
         for resample in stage.upsamplers:
             x = resample(F.interpolate(x, size=skips[-1].shape[-2:], mode="nearest"))
     return x

@@ -68,9 +68,13 @@ def own_camera(camera: Camera, size: int) -> Camera:
     )
 
 
-def to_own(pictures: Tensor, cameras: list[Camera], size: int) -> Tensor:
-    """(F, C, size, size) pictures (F, C, H, W) of cameras in their own views, with a low pass; differentiable."""
-    grids = torch.stack([_grid(camera, own_camera(camera, size), size * _FINE) for camera in cameras])
+def to_own(pictures: Tensor, cameras: list[Camera], size: int, owns: list[Camera] | None = None) -> Tensor:
+    """(F, C, size, size) pictures (F, C, H, W) of cameras in their own views, with a low pass; differentiable.
+
+    `owns` are other views of the same places with the same turn.
+    """
+    owns = owns or [own_camera(camera, size) for camera in cameras]
+    grids = torch.stack([_grid(camera, own, size * _FINE) for camera, own in zip(cameras, owns)])
     fine = functional.grid_sample(
         pictures, grids.to(pictures), mode="bilinear", padding_mode="border", align_corners=False
     )

@@ -53,6 +53,25 @@ def _bilinear(picture, x, y, c):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
+def _sample(picture, x, y):  # type: ignore[no-untyped-def]
+    """All four channels of a picture (R, R, 4)."""
+    height, width = picture.shape[0], picture.shape[1]
+    px = min(max(x - np.float32(0.5), np.float32(0)), np.float32(width - 1.001))
+    py = min(max(y - np.float32(0.5), np.float32(0)), np.float32(height - 1.001))
+    x0, y0 = int(px), int(py)
+    dx, dy = px - np.float32(x0), py - np.float32(y0)
+    one = np.float32(1)
+    w00, w01, w10, w11 = (one - dy) * (one - dx), (one - dy) * dx, dy * (one - dx), dy * dx
+    a, b, c, d = picture[y0, x0], picture[y0, x0 + 1], picture[y0 + 1, x0], picture[y0 + 1, x0 + 1]
+    return (
+        w00 * a[0] + w01 * b[0] + w10 * c[0] + w11 * d[0],
+        w00 * a[1] + w01 * b[1] + w10 * c[1] + w11 * d[1],
+        w00 * a[2] + w01 * b[2] + w10 * c[2] + w11 * d[2],
+        w00 * a[3] + w01 * b[3] + w10 * c[3] + w11 * d[3],
+    )
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def sample_points(picture, points, out):  # type: ignore[no-untyped-def]
     """(V, 3) colours of a picture (R, R, C) at points (V, 2 or more), px."""
     for i in range(len(points)):
@@ -61,18 +80,16 @@ def sample_points(picture, points, out):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def lift(face, weights, faces, mirror, points, seen, photo, guess, mirrored, guessed, scale, color, known, cover):  # type: ignore[no-untyped-def]
+def lift(face, weights, faces, lifted, photo, mirrored, guessed, scale, color, known, cover):  # type: ignore[no-untyped-def]
     """What a photo says about each pixel of another view of the same head.
 
     Args:
         face: (scale H, scale W) triangles of the head that the other view's rays meet.
         weights: from `rasterize`.
         faces: (T, 3).
-        mirror: (V,) the vertex on the other side.
-        points: (V, 3) pixels of the vertices in the photo.
-        seen: (V,) from `seen_in_photo`.
+        lifted: (V, 9) of each vertex: how well the photo shows it and where, px; the same of the vertex on the other
+            side; its colour if the photo shows neither.
         photo: (R, R, 4) colours over any background, and the coverage.
-        guess: (V, 3) colours for what it does not show.
         guessed: weight of the guess, against 1 for the place itself.
         mirrored: weight of what the photo shows of the other side, against 1 for the place itself.
         scale: rays along each side of a pixel.
@@ -94,24 +111,23 @@ def lift(face, weights, faces, mirror, points, seen, photo, guess, mirrored, gue
                     wb, wc = weights[y, x, 0], weights[y, x, 1]
                     wa = np.float32(1) - wb - wc
                     i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-                    r += guessed * (wa * guess[i, 0] + wb * guess[j, 0] + wc * guess[k, 0])
-                    g += guessed * (wa * guess[i, 1] + wb * guess[j, 1] + wc * guess[k, 1])
-                    b += guessed * (wa * guess[i, 2] + wb * guess[j, 2] + wc * guess[k, 2])
+                    r += guessed * (wa * lifted[i, 6] + wb * lifted[j, 6] + wc * lifted[k, 6])
+                    g += guessed * (wa * lifted[i, 7] + wb * lifted[j, 7] + wc * lifted[k, 7])
+                    b += guessed * (wa * lifted[i, 8] + wb * lifted[j, 8] + wc * lifted[k, 8])
                     total += guessed
                     for side in range(2):
-                        i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-                        if side == 1:
-                            i, j, k = mirror[i], mirror[j], mirror[k]
-                        confidence = wa * seen[i] + wb * seen[j] + wc * seen[k]
+                        c = 3 * side
+                        confidence = wa * lifted[i, c] + wb * lifted[j, c] + wc * lifted[k, c]
                         if confidence <= np.float32(0.01):
                             continue
-                        px = wa * points[i, 0] + wb * points[j, 0] + wc * points[k, 0]
-                        py = wa * points[i, 1] + wb * points[j, 1] + wc * points[k, 1]
-                        confidence *= _bilinear(photo, px, py, 3) ** 4  # edges of the matte show the background
+                        px = wa * lifted[i, c + 1] + wb * lifted[j, c + 1] + wc * lifted[k, c + 1]
+                        py = wa * lifted[i, c + 2] + wb * lifted[j, c + 2] + wc * lifted[k, c + 2]
+                        red, green, blue, matte = _sample(photo, px, py)
+                        confidence *= (matte * matte) * (matte * matte)  # edges of the matte show the background
                         weight = confidence if side == 0 else mirrored * confidence
-                        r += weight * _bilinear(photo, px, py, 0)
-                        g += weight * _bilinear(photo, px, py, 1)
-                        b += weight * _bilinear(photo, px, py, 2)
+                        r += weight * red
+                        g += weight * green
+                        b += weight * blue
                         total += weight
                         if side == 0:
                             sure += confidence
@@ -200,18 +216,33 @@ def draw_lines(points, edges, colors, thickness, image):  # type: ignore[no-unty
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def polygon(points, image):  # type: ignore[no-untyped-def]
-    """Sets pixels of `image` (H, W) whose centre lies inside a polygon (N, 2) to 1, the others to 0."""
+    """Sets pixels of `image` (H, W) whose centre lies inside a polygon (N, 2) to 1, the others to 0.
+
+    Few edges cross a row: left of each crossing, what was outside is inside, and the other way round.
+    """
     count = len(points)
+    width = image.shape[1]
+    image[:] = 0
     for y in range(image.shape[0]):
-        for x in range(image.shape[1]):
-            px, py = x + 0.5, y + 0.5
-            inside = False
-            for i in range(count):
-                j = i + 1 if i + 1 < count else 0
-                ax, ay, bx, by = points[i, 0], points[i, 1], points[j, 0], points[j, 1]
-                if (ay > py) != (by > py) and px < (bx - ax) * (py - ay) / (by - ay) + ax:
-                    inside = not inside
-            image[y, x] = 1.0 if inside else 0.0
+        py = y + 0.5
+        for i in range(count):
+            j = i + 1 if i + 1 < count else 0
+            ax, ay, bx, by = points[i, 0], points[i, 1], points[j, 0], points[j, 1]
+            if (ay > py) != (by > py):
+                crossing = (bx - ax) * (py - ay) / (by - ay) + ax
+                for x in range(min(max(int(np.ceil(crossing - 0.5)), 0), width)):
+                    image[y, x] = 1 - image[y, x]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def halved(picture, out):  # type: ignore[no-untyped-def]
+    """Means of two by two pixels of a picture (2 H, 2 W, 3) into `out` (H, W, 3)."""
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            for c in range(3):
+                upper = picture[2 * y, 2 * x, c] + picture[2 * y, 2 * x + 1, c]
+                lower = picture[2 * y + 1, 2 * x, c] + picture[2 * y + 1, 2 * x + 1, c]
+                out[y, x, c] = (upper + lower) * np.float32(0.25)
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
@@ -252,3 +283,26 @@ def layer(camera, photo_camera, plane, beyond, image, color, sure, layer_sure): 
             for c in range(3):
                 color[y, x, c] += share * (image[i, j, c] - color[y, x, c])
             sure[y, x] += share * (layer_sure - sure[y, x])
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def over(color, known, cover, back, back_sure, mixed):  # type: ignore[no-untyped-def]
+    """Lays what `lift` found over what lies behind it.
+
+    Args:
+        color: (H, W, 3) colours times weight.
+        known: (H, W, 2) confidence and the sum of weights; out: confidence of the mixture, and the coverage.
+        cover: (H, W) share of rays that meet the head.
+        back: (H, W, 3).
+        back_sure: (H, W) its confidence.
+        mixed: (H, W, 3) out.
+    """
+    for y in range(color.shape[0]):
+        for x in range(color.shape[1]):
+            share = cover[y, x]
+            rest = np.float32(1) - share
+            scale = share / max(known[y, x, 1], np.float32(1e-9))
+            for c in range(3):
+                mixed[y, x, c] = scale * color[y, x, c] + rest * back[y, x, c]
+            known[y, x, 0] = share * known[y, x, 0] + rest * back_sure[y, x]
+            known[y, x, 1] = share

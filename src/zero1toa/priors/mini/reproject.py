@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...camera import Camera
-from ...heads import HeadTopology
+from ...heads import HeadTopology, load_head
 from ..animate_anyone.landmark_image import ANIPORTRAIT_STYLE
 from . import kernels, photo_kernels
 from .complete import completed
@@ -25,6 +25,10 @@ _GUESSED = np.float32(0.02)  # weight of the guess from like places, against the
 _LAYER = -0.035  # world z, metres, of the plane on which hair that no head has lies: through the ears
 _LAYER_SURE = 0.35  # confidence of that hair
 _BACKGROUND_SURE = 0.75  # confidence of the photo's background where it is seen
+_NONE = np.zeros(0, np.uint8)
+_FOLDS, _OPEN = ("shoulders", "lidsLeft", "lidsRight", "lidEdges", "lips", "innerMouth"), 0.02
+"""Regions, and the membership from which on triangles are seen from both sides."""
+
 _LINE = 2.6  # px of a picture twice as large
 _IRISES = ((468, (0.98, 0.24, 0.24)), (473, (0.24, 0.24, 0.98)))
 
@@ -53,6 +57,17 @@ class Source:
     behind: Array32  # (S, S, 3) the background, filled in behind the person, at the size of the other views
     behind_seen: Array32  # (S, S) share of a pixel that shows the background
 
+    @cached_property
+    def mean(self) -> Array32:
+        """(3,) the photo's mean colour."""
+        return np.asarray(self.photo.image.mean((0, 1)), np.float32)
+
+    @cached_property
+    def lifted(self) -> Array32:
+        """(V, 9) of each vertex what `photo_kernels.lift` reads, side by side in memory."""
+        own = np.concatenate([self.seen[:, None], self.points[:, :2]], 1)
+        return np.ascontiguousarray(np.concatenate([own, own[self.topology.mirror], self.guess], 1), np.float32)
+
 
 class Lift:
     """Reads photos of heads of one topology."""
@@ -65,7 +80,7 @@ class Lift:
         """What a photo shows of each vertex; `side` is that of the other views, px."""
         camera = photo.camera
         points = projected(photo.vertices, camera, 1)
-        depth, face, _ = rays_of(photo.vertices, self.faces, camera, 1)
+        depth, face, _ = rays_of(photo.vertices, self.topology, camera, 1)
         normal = np.empty_like(photo.vertices)
         kernels.normals(photo.vertices, self.faces, normal)
         rays = camera.position.astype(np.float32) - photo.vertices
@@ -116,12 +131,27 @@ class Rays(NamedTuple):
     weights: Array32
 
 
-def rays_of(vertices: Array32, faces: NDArray[np.int32], camera: Camera, scale: int = SCALE) -> Rays:
-    """What the rays of a camera meet; `scale` of them along each side of a pixel."""
+def rays_of(vertices: Array32, topology: HeadTopology, camera: Camera, scale: int = SCALE) -> Rays:
+    """What the rays of a camera meet of a head; `scale` of them along each side of a pixel."""
     shape = (camera.height * scale, camera.width * scale)
     rays = Rays(np.full(shape, 1e9, np.float32), np.full(shape, -1, np.int32), np.empty((*shape, 2), np.float32))
-    kernels.rasterize(projected(vertices, camera, scale), faces, 0, 0, *rays)
+    points = projected(vertices, camera, scale)
+    kernels.rasterize(points, topology.faces, 0, closed_faces(topology), *rays)
     return rays
+
+
+def closed_faces(topology: HeadTopology) -> NDArray[np.uint8]:
+    """(T,) 1 for triangles whose back no camera sees. Other heads than the default one may be open anywhere."""
+    return _closed_faces() if topology is load_head().topology else _NONE
+
+
+@lru_cache(maxsize=1)
+def _closed_faces() -> NDArray[np.uint8]:
+    """Of the default head: all but those of the shoulders, into which one sees from below, and of lids and lips, which
+    meet with their backs where they are shut."""
+    topology = load_head().topology
+    folds = np.max([topology.regions[name] for name in _FOLDS], 0)
+    return (folds[topology.faces].max(1) <= _OPEN).astype(np.uint8)
 
 
 def reprojection(
@@ -141,25 +171,22 @@ def reprojection(
     """
     size = camera.height
     topology = source.topology
-    _, face, weights = rays or rays_of(vertices, topology.faces, camera)
+    _, face, weights = rays or rays_of(vertices, topology, camera)
     color = np.empty((size, size, 3), np.float32)
     known = np.empty((size, size, 2), np.float32)
     cover = np.empty((size, size), np.float32)
     photo_kernels.lift(
-        face, weights, topology.faces, topology.mirror, source.points, source.seen, source.pixels, source.guess,
-        _MIRRORED, _GUESSED, SCALE, color, known, cover,
+        face, weights, topology.faces, source.lifted, source.pixels, _MIRRORED, _GUESSED, SCALE, color, known, cover,
     )  # fmt: skip
-    sure, total = known[..., 0], np.ascontiguousarray(known[..., 1])
     if blind:
-        color[:], total[:], sure = 0, 0, np.zeros_like(sure)
-        color += source.photo.image.mean((0, 1))
-        total += 1
-    color /= np.maximum(total, 1e-9)[..., None]
+        color[:] = source.mean
+        known[:] = 0, 1
     back, back_sure = _background(source, camera, blind)
-    share = cover[..., None]
-    mixed = share * color + (1 - share) * back
-    confidence = cover * sure + (1 - cover) * back_sure
-    return mixed, np.stack([confidence, cover * (not blind)], -1)
+    mixed = np.empty_like(color)
+    photo_kernels.over(color, known, cover, back, back_sure, mixed)
+    if blind:
+        known[..., 1] = 0
+    return mixed, known
 
 
 def _background(source: Source, camera: Camera, blind: bool) -> tuple[Array32, Array32]:
@@ -192,8 +219,10 @@ def projected(vertices: Array32, camera: Camera, scale: int) -> Array32:
 
 def screen_landmarks(vertices: Array32, topology: HeadTopology, camera: Camera) -> NDArray[np.float64]:
     """(478, 3) MediaPipe's landmarks of posed vertices (V, 3): pixels and depth in metres."""
-    corners = vertices[topology.faces[topology.landmark_faces]]
-    return camera.project((corners * topology.landmark_barycentrics[..., None]).sum(1))
+    corners = topology.faces[topology.landmark_faces]
+    places = np.empty((len(corners), 3))
+    kernels.between(vertices, corners, topology.landmark_barycentrics, places)
+    return camera.project(places)
 
 
 @lru_cache(maxsize=1)
@@ -214,4 +243,6 @@ def landmark_picture(points: NDArray[np.floating], size: int) -> Array32:
     edges, colors = _edges()
     image = np.zeros((2 * size, 2 * size, 3), np.float32)
     photo_kernels.draw_lines((2 * points[:, :2]).astype(np.float32), edges, colors, np.float32(_LINE), image)
-    return image.reshape(size, 2, size, 2, 3).mean((1, 3))
+    out = np.empty((size, size, 3), np.float32)
+    photo_kernels.halved(image, out)
+    return out

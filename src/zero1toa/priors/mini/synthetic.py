@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ...camera import Camera
 from ...heads import RiggedHead, load_head
 from ...heads.sampling import sample_expressions
+from ...heads.skinning import gaze_rows, valid_expression
 from ...motion.sequences import training_clips
 from . import kernels, photo_kernels
 from .accessories import HEAD_JOINT, Extra
@@ -27,6 +29,7 @@ from .reproject import (
     Photo,
     Rays,
     Source,
+    closed_faces,
     landmark_picture,
     projected,
     rays_of,
@@ -58,7 +61,9 @@ PHOTO_SIZE = 128
 """Pixels on a side of the photo that is reprojected: as many as there are rays across a picture."""
 
 _SHADOW_SIZE, _SHADOW_SPAN = 96, 0.62  # px and metres of a light's own picture
+_SHADOW_MIDDLE = np.array([0, -0.03, -0.03], np.float32)  # metres
 _SHADOW_BIAS = 0.009  # metres
+_TWO_SIDED = np.zeros(0, np.uint8)  # no triangle of hair and glasses is closed
 _SHADOW_LEFT = 0.25  # share of a light that a shadow leaves
 _PHOTO_YAW, _PHOTO_PITCH = 12.0, 6.0  # degrees, standard deviations of the photo's view
 _PHOTO_SMILE = 0.5  # factor on the photo's expression
@@ -102,6 +107,15 @@ class Stage:
     light: Light
     background: Array32  # (PHOTO_SIZE, PHOTO_SIZE, 3)
 
+    @cached_property
+    def _geometry(self) -> tuple[NDArray[np.int32], Array32, Array32]:
+        """Triangles of head and extras, share of highlights (V + E,), and colours of extras (V + E, 3)."""
+        topology, extra = self.person.head.topology, self.person.extra
+        count = topology.num_vertices
+        faces = np.concatenate([topology.faces, extra.faces + count]).astype(np.int32)
+        gloss = np.concatenate([_head_gloss(), extra.shiny])
+        return faces, gloss, np.concatenate([np.zeros((count, 3), np.float32), extra.colors])
+
     def draw(
         self,
         vertices: Array32,
@@ -113,50 +127,39 @@ class Stage:
         """(H, W, 3) the picture of posed vertices (V, 3) and extras (E, 3), its coverage (H, W), what its rays meet,
         and what they would meet without the extras."""
         person = self.person
-        faces, shiny, colors = _geometry(person)
+        faces, shiny, colors = self._geometry
         every = np.concatenate([vertices, extra])
-        normal = np.empty_like(every)
-        kernels.normals(every, faces, normal)
-        middle = camera.position / np.linalg.norm(camera.position)
-        light = np.empty((len(every), 4), np.float32)
-        kernels.light_vertices(
-            normal, middle.astype(np.float32), self.light.directions, self.light.colors, shadows, self.light.hemisphere,
-            self.light.ambient, self.light.shine, self.light.gloss, len(vertices), light,
-        )  # fmt: skip
         topology = person.head.topology
-        bare = rays_of(vertices, topology.faces, camera)
+        bare = rays_of(vertices, topology, camera)
         rays = bare
         if len(extra):
             rays = Rays(bare.depth.copy(), bare.face.copy(), bare.weights.copy())
-            kernels.rasterize(projected(every, camera, SCALE), faces, len(topology.faces), 0, *rays)
+            kernels.rasterize(projected(every, camera, SCALE), faces, len(topology.faces), _TWO_SIDED, *rays)
+        seen, normal = np.empty(len(every), np.bool_), np.empty_like(every)
+        kernels.normals_of_seen(every, faces, rays.face, seen, normal)
+        middle = camera.position / np.linalg.norm(camera.position)
+        light = np.empty((len(every), 4), np.float32)
+        kernels.light_vertices(
+            seen, normal, middle.astype(np.float32), self.light.directions, self.light.colors, shadows,
+            self.light.hemisphere, self.light.ambient, self.light.shine, self.light.gloss, shiny, len(vertices), light,
+        )  # fmt: skip
         image = np.empty((camera.height, camera.width, 3), np.float32)
         alpha = np.empty((camera.height, camera.width), np.float32)
         kernels.shade(
-            rays.face, rays.weights, faces, len(topology.faces), topology.uvs, topology.uv_faces, person.texture,
-            colors, light, shiny, background, SCALE, image, alpha,
+            rays.face, rays.weights, faces, _face_uvs(), person.texture, colors, light, background, SCALE, image, alpha,
         )  # fmt: skip
         return image, alpha, rays, bare
 
     def shadows(self, vertices: Array32, extra: Array32) -> Array32:
         """(L, V + E) share of each light that reaches each vertex."""
-        faces = _geometry(self.person)[0]
+        faces = self._geometry[0]
         every = np.concatenate([vertices, extra])
         out = np.ones((len(self.light.directions), len(every)), np.float32)
         for index, direction in enumerate(self.light.directions):
             if self.light.colors[index].max() < 0.05:
                 continue
-            out[index] = _shadow(every, faces, direction.astype(np.float64))
+            out[index] = _shadow(every, faces, closed_faces(self.person.head.topology), direction.astype(np.float64))
         return out
-
-
-def _geometry(person: Person) -> tuple[NDArray[np.int32], Array32, Array32]:
-    """Triangles of head and extras, share of highlights (V + E,), and colours of extras (V + E, 3)."""
-    topology = person.head.topology
-    count = topology.num_vertices
-    faces = np.concatenate([topology.faces, person.extra.faces + count]).astype(np.int32)
-    gloss = _head_gloss()
-    colors = np.concatenate([np.zeros((count, 3), np.float32), person.extra.colors])
-    return faces, np.concatenate([gloss, person.extra.shiny]), colors
 
 
 @lru_cache(maxsize=1)
@@ -169,26 +172,30 @@ def _head_gloss() -> Array32:
     return gloss.astype(np.float32)
 
 
-def _shadow(vertices: Array32, faces: NDArray[np.int32], direction: NDArray[np.float64]) -> Array32:
+@lru_cache(maxsize=1)
+def _face_uvs() -> Array32:
+    """(T, 3, 2) texture coordinates of the default head's triangles."""
+    topology = load_head().topology
+    return np.ascontiguousarray(topology.uvs[topology.uv_faces], np.float32)
+
+
+def _shadow(
+    vertices: Array32, faces: NDArray[np.int32], closed: NDArray[np.uint8], direction: NDArray[np.float64]
+) -> Array32:
     """(V,) what a light far away leaves at each vertex."""
     up = np.array([0.0, 1.0, 0.0]) if abs(direction[1]) < 0.9 else np.array([1.0, 0.0, 0.0])
     side = np.cross(up, direction)
     side /= np.linalg.norm(side)
     frame = np.stack([side, np.cross(direction, side), direction]).astype(np.float32)
-    local = (vertices - np.array([0, -0.03, -0.03], np.float32)) @ frame.T
-    points = local * [_SHADOW_SIZE / _SHADOW_SPAN, _SHADOW_SIZE / _SHADOW_SPAN, -1] + [
-        _SHADOW_SIZE / 2,
-        _SHADOW_SIZE / 2,
-        1.0,
-    ]
-    points = np.ascontiguousarray(points, np.float32)
+    points = np.empty_like(vertices)
+    scale, center = np.float32(_SHADOW_SIZE / _SHADOW_SPAN), np.float32(_SHADOW_SIZE / 2)
+    kernels.project_parallel(vertices, _SHADOW_MIDDLE, frame, scale, center, points)
     shape = (_SHADOW_SIZE, _SHADOW_SIZE)
     depth = np.full(shape, 1e9, np.float32)
-    kernels.rasterize(points, faces, 0, 0, depth, np.full(shape, -1, np.int32), np.zeros((*shape, 2), np.float32))
-    column = points[:, 0].astype(int).clip(0, _SHADOW_SIZE - 1)
-    row = points[:, 1].astype(int).clip(0, _SHADOW_SIZE - 1)
-    behind = points[:, 2] - depth[row, column]
-    return np.where(behind > _SHADOW_BIAS, _SHADOW_LEFT, 1.0).astype(np.float32)
+    kernels.rasterize(points, faces, 0, closed, depth, np.full(shape, -1, np.int32), np.empty((*shape, 2), np.float32))
+    out = np.empty(len(points), np.float32)
+    kernels.in_shadow(points, depth, np.float32(_SHADOW_BIAS), np.float32(_SHADOW_LEFT), out)
+    return out
 
 
 class Posed(NamedTuple):
@@ -198,46 +205,77 @@ class Posed(NamedTuple):
     extra: Array32  # (F, E, 3)
 
 
-def posed(head: RiggedHead, extra: Extra, expressions: NDArray[np.floating], poses: NDArray[np.floating]) -> Posed:
-    """Head and extras along expressions (F, 52) and poses (F, 6, 3)."""
+def moved(head: RiggedHead, expressions: NDArray[np.floating]) -> Tensor:
+    """(F, V, 3) by how much expressions (F, 52) move the head's vertices at rest."""
+    return torch.tensordot(valid_expression(torch.tensor(expressions, dtype=torch.float32)), head.expression_deltas, 1)
+
+
+def posed(
+    head: RiggedHead,
+    extra: Extra,
+    expressions: NDArray[np.floating],
+    poses: NDArray[np.floating],
+    displacement: Tensor | None = None,
+) -> Posed:
+    """Head and extras along expressions (F, 52) and poses (F, 6, 3).
+
+    Args:
+        head: a made-up person's.
+        extra: hair and glasses.
+        expressions: ARKit weights.
+        poses: rotation vectors, radians.
+        displacement: (F, V, 3) what `moved` gives, of this head or of one with the same movements, if it is known.
+    """
+    assert head.pose_correctives is None, "made-up persons have the default head"
     weights = torch.tensor(expressions, dtype=torch.float32)
-    turns = torch.tensor(poses, dtype=torch.float32)
-    with torch.no_grad():
-        vertices = head.pose(weights, turns if bool(turns.any()) else None).numpy()
-        if len(vertices) < len(weights):
-            vertices = np.repeat(vertices, len(weights), 0)
-        matrix = head.joint_transforms(weights, turns)[:, HEAD_JOINT].numpy()
-    moved = np.einsum("fab,eb->fea", matrix[:, :3, :3], extra.vertices) + matrix[:, None, :3, 3]
-    return Posed(np.ascontiguousarray(vertices, np.float32), np.ascontiguousarray(moved, np.float32))
+    turns = torch.tensor(poses, dtype=torch.float32) if poses.any() else None
+    transforms = np.ascontiguousarray(head.joint_transforms(weights, turns).numpy(), np.float32)
+    vertices = (head.vertices + (moved(head, expressions) if displacement is None else displacement)).numpy()
+    skin = head.skin_weights.numpy()
+    kernels.skin(_turning() if turns is None else np.arange(len(skin)), skin, transforms, vertices)
+    matrix = transforms[:, HEAD_JOINT]
+    carried = np.einsum("fab,eb->fea", matrix[:, :3, :3], extra.vertices) + matrix[:, None, :3, 3]
+    return Posed(vertices, np.ascontiguousarray(carried, np.float32))
+
+
+@lru_cache(maxsize=1)
+def _turning() -> NDArray[np.int64]:
+    """The eyes' vertices, which alone move with the joints of a head that does not."""
+    return gaze_rows(load_head().skin_weights).numpy()
 
 
 @lru_cache(maxsize=4)
-def _motions(seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _motions(seed: int, frames: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Expressions (B, F, 52) and poses (B, F, 6, 3) of many short clips of both styles."""
     rng = np.random.default_rng([seed, 11])
-    clips = training_clips("near_neutral", _BANK // 4, rng, count=FRAMES)
-    clips += training_clips("exaggerated", _BANK, rng, count=FRAMES)
+    clips = training_clips("near_neutral", _BANK // 4, rng, count=frames)
+    clips += training_clips("exaggerated", _BANK, rng, count=frames)
     return np.stack([c.weights for c in clips]), np.stack([c.poses for c in clips])
 
 
-def _performance(rng: np.random.Generator, bank: int) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:
-    """Expressions (F, 52), poses (F, 6, 3), and whether the camera travels."""
+def performance(
+    rng: np.random.Generator, bank: int, frames: int = FRAMES
+) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:
+    """Expressions (F, 52), poses (F, 6, 3), and whether the camera travels; from a bank of motions."""
     if rng.random() < _SWEEP:
         ends = sample_expressions(2, rng)
-        share = (0.5 - 0.5 * np.cos(np.linspace(0, 1, FRAMES) * np.pi * rng.uniform(0, 1)))[:, None]
-        return ends[0] + share * (ends[1] - ends[0]), np.zeros((FRAMES, 6, 3)), True
-    expressions, poses = _motions(bank)
+        share = (0.5 - 0.5 * np.cos(np.linspace(0, 1, frames) * np.pi * rng.uniform(0, 1)))[:, None]
+        return ends[0] + share * (ends[1] - ends[0]), np.zeros((frames, 6, 3)), True
+    expressions, poses = _motions(bank, frames)
     index = rng.integers(len(expressions))
     return expressions[index], poses[index], bool(rng.random() < 0.3)
 
 
-def _views(rng: np.random.Generator, travels: bool, setup: Setup) -> tuple[list[Camera], Array32]:
+def views(
+    rng: np.random.Generator, travels: bool, setup: Setup, size: int = SIZE, frames: int = FRAMES
+) -> tuple[list[Camera], Array32]:
+    """Cameras of a clip's frames, of `size` px, and their yaw (F,), degrees."""
     start = rng.uniform(-MOST_YAW, MOST_YAW)
     end = np.clip(start + rng.uniform(-50, 50), -MOST_YAW, MOST_YAW) if travels else start
     low = rng.uniform(-MOST_PITCH, MOST_PITCH) * (0.4 + 0.6 * rng.random())
     high = np.clip(low + rng.uniform(-10, 10), -MOST_PITCH, MOST_PITCH) if travels else low
-    yaws, pitches = np.linspace(start, end, FRAMES), np.linspace(low, high, FRAMES)
-    return [setup.camera(float(y), float(p), SIZE) for y, p in zip(yaws, pitches)], yaws.astype(np.float32)
+    yaws, pitches = np.linspace(start, end, frames), np.linspace(low, high, frames)
+    return [setup.camera(float(y), float(p), size) for y, p in zip(yaws, pitches)], yaws.astype(np.float32)
 
 
 def sitting(seed: int, clips: int = 4, *, faultless: bool = False, motions: int = 0) -> Sitting:
@@ -262,12 +300,17 @@ def sitting(seed: int, clips: int = 4, *, faultless: bool = False, motions: int 
     return Sitting(seed, picture, lines, made)
 
 
+def photo_pose(rng: np.random.Generator, setup: Setup, size: int) -> tuple[NDArray[np.float64], Camera]:
+    """(1, 52) how a person looks into a photo of `size` px, and its camera: from about the front, half smiling."""
+    expression = _PHOTO_SMILE * sample_expressions(1, rng) * (rng.random() < 0.7)
+    return expression, setup.camera(rng.normal(0, _PHOTO_YAW), rng.normal(0, _PHOTO_PITCH), size)
+
+
 def _take_photo(
     stage: Stage, fitted: RiggedHead, setup: Setup, rng: np.random.Generator
 ) -> tuple[Photo, Pixels, Pixels]:
     person = stage.person
-    expression = _PHOTO_SMILE * sample_expressions(1, rng) * (rng.random() < 0.7)
-    camera = setup.camera(rng.normal(0, _PHOTO_YAW), rng.normal(0, _PHOTO_PITCH), PHOTO_SIZE)
+    expression, camera = photo_pose(rng, setup, PHOTO_SIZE)
     still = np.zeros((1, 6, 3))
     true = posed(person.head, person.extra, expression, still)
     shadows = stage.shadows(true.vertices[0], true.extra[0])
@@ -293,15 +336,18 @@ def _clip(
     motions: int,
 ) -> Clip:
     person = stage.person
-    expressions, poses, travels = _performance(rng, motions)
-    cameras, yaw = _views(rng, travels, setup)
-    true = posed(person.head, person.extra, expressions, poses)
+    expressions, poses, travels = performance(rng, motions)
+    cameras, yaw = views(rng, travels, setup)
+    displacement = moved(person.head, expressions)  # a fitted head moves as the true one does
+    true = posed(person.head, person.extra, expressions, poses, displacement)
     told = true.vertices
     chance = rng.random()
     if fitted is not person.head:
-        told = posed(fitted, person.extra, expressions, poses).vertices
+        told = posed(fitted, person.extra, expressions, poses, displacement).vertices
     if not faultless and chance < _STILL_LIFT:
-        told = posed(fitted, person.extra, np.repeat(source.photo.expression[None], FRAMES, 0), poses).vertices
+        still = source.photo.expression[None]
+        expressions = np.repeat(still, FRAMES, 0)
+        told = posed(fitted, person.extra, expressions, poses, moved(fitted, still).expand(FRAMES, -1, -1)).vertices
     blind = not faultless and _STILL_LIFT <= chance < _STILL_LIFT + _NO_LIFT
     shadows = stage.shadows(true.vertices[0], true.extra[0])
     columns: list[tuple[NDArray, ...]] = []
@@ -360,7 +406,9 @@ def face_masks(points: NDArray[np.floating], depth: Array32) -> tuple[Array32, A
 
 def as_bytes(values: NDArray[np.floating]) -> Pixels:
     """[0, 1] to 0..255."""
-    return (values * 255 + 0.5).clip(0, 255).astype(np.uint8)
+    out = np.empty(values.shape, np.uint8)
+    kernels.to_bytes(np.ascontiguousarray(values, np.float32).reshape(-1), out.reshape(-1))
+    return out
 
 
 def stream(first: int, clips: int = 4, *, step: int = 1, faultless: bool = False) -> Iterator[Sitting]:

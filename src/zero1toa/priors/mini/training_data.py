@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import NamedTuple, Protocol
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .person import HELD_OUT_FROM
-from .synthetic import Clip, Sitting, sitting
+from .synthetic import Clip, Sitting
 
 _PERSONS = 1_000_000  # seeds that one run may use; runs of other seeds begin elsewhere
 _AHEAD = 4  # sittings that each worker makes in advance
 _FEATURES, _FACE = 2.0, 0.5  # added weight of pixels about eyes, brows and mouth, and of the face
 _GAIN, _GAMMA = 0.08, 0.12  # standard deviations of the logarithms of a colour's gain and of a clip's gamma
+
+S = TypeVar("S")
+S_co = TypeVar("S_co", covariant=True)
 
 
 class Batch(NamedTuple):
@@ -39,7 +42,7 @@ class Batch(NamedTuple):
         return Batch(*(t.to(device) for t in self))
 
 
-class ClipData(Protocol):
+class ClipData(Protocol[S_co]):
     """Where clips come from."""
 
     @property
@@ -47,11 +50,11 @@ class ClipData(Protocol):
         """For a recipe."""
         ...
 
-    def at(self, step: int) -> Sequence[Sitting]:
+    def at(self, step: int) -> Sequence[S_co]:
         """The sittings from which a step draws; the same for the same step in any run."""
         ...
 
-    def held_out(self, count: int) -> list[Sitting]:
+    def held_out(self, count: int) -> Sequence[S_co]:
         """Sittings of persons whom `at` never shows."""
         ...
 
@@ -74,17 +77,35 @@ class PoolPlan:
     """Processes that make sittings; 0 makes them in the training process."""
 
 
-class SyntheticPool:
-    """`ClipData` of made-up persons without end."""
+class SyntheticPool(Generic[S]):
+    """`ClipData` of made-up persons without end.
 
-    def __init__(self, seed: int, plan: PoolPlan, clips_per_step: int, rank: int = 0, ranks: int = 1) -> None:
+    Args:
+        make: makes the sitting of a seed with so many clips; it goes to other processes, so it has to pickle.
+        seed: of the run.
+        plan: sizes.
+        clips_per_step: clips that a step draws.
+        rank: number of this process.
+        ranks: how many train together.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[int, int], S],
+        seed: int,
+        plan: PoolPlan,
+        clips_per_step: int,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        self.make = make
         self.plan = plan
         self.first = (seed * _PERSONS) % HELD_OUT_FROM
         self.rank, self.ranks = rank, ranks
         self.rate = clips_per_step / (plan.clips * plan.reuse)  # new sittings a step
-        self.slots: list[Sitting | None] = [None] * plan.size
+        self.slots: list[S | None] = [None] * plan.size
         self.made = 0  # sittings asked for so far are those before this one
-        self.waiting: dict[int, Future[Sitting]] = {}
+        self.waiting: dict[int, Future[S]] = {}
         context = get_context("spawn")  # threads of torch do not survive a fork
         self.workers = ProcessPoolExecutor(plan.workers, context, initializer=_calm) if plan.workers else None
 
@@ -92,7 +113,7 @@ class SyntheticPool:
     def description(self) -> str:
         return f"synthetic portraits, persons from {self.first}"
 
-    def at(self, step: int) -> Sequence[Sitting]:
+    def at(self, step: int) -> Sequence[S]:
         needed = self.plan.size + int(step * self.rate)
         begin = max(self.made, needed - self.plan.size)  # after a resume what has been replaced is not made again
         self._ask(begin, needed + (_AHEAD * self.plan.workers if self.workers else 0))
@@ -107,16 +128,16 @@ class SyntheticPool:
             return
         for index in range(begin, end):
             if index not in self.waiting:
-                self.waiting[index] = self.workers.submit(sitting, self._seed(index), self.plan.clips)
+                self.waiting[index] = self.workers.submit(self.make, self._seed(index), self.plan.clips)
 
     def _seed(self, index: int) -> int:
         return self.first + (index * self.ranks + self.rank) % _PERSONS
 
-    def _make(self, index: int) -> Sitting:
-        return sitting(self._seed(index), self.plan.clips)
+    def _make(self, index: int) -> S:
+        return self.make(self._seed(index), self.plan.clips)
 
-    def held_out(self, count: int) -> list[Sitting]:
-        return [sitting(HELD_OUT_FROM + index, 1) for index in range(count)]
+    def held_out(self, count: int) -> list[S]:
+        return [self.make(HELD_OUT_FROM + index, 1) for index in range(count)]
 
     def close(self) -> None:
         if self.workers is not None:

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ...camera import Camera
 from ...errors import InputError
 from ...files import write_whole
-from ...heads import JOINTS
+from ...heads import JOINTS, HeadTopology
 from ...portrait.open_head import open_head
 from ...progress import Progress
 from .condition import own_camera, to_own
 from .reproject import Lift, Photo, Source, landmark_picture, reprojection, screen_landmarks, shrunk
 from .synthetic import FRAMES, PHOTO_SIZE, SIZE, Clip, Sitting, as_bytes, face_masks
+
+if TYPE_CHECKING:
+    from ...evaluate.reenact_source import Source as PhotoOfVideo
 
 ENDINGS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
 """Of the videos that are taken from a folder."""
@@ -30,13 +35,42 @@ _MOST_CLIPS = 60  # of a video
 _FORMAT = 1
 
 
+class SittingLike(Protocol):
+    """A NamedTuple of arrays, a seed and clips, which are NamedTuples of arrays too."""
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def clips(self) -> Sequence[Any]: ...
+
+    def _asdict(self) -> dict[str, Any]: ...
+
+
+S = TypeVar("S", bound=SittingLike)
+
+
+@dataclass(frozen=True)
+class VideoReader(Generic[S]):
+    """What becomes of a video."""
+
+    read: Callable[[Path, int, Progress], S]
+    """A video as the sitting of a number."""
+    sitting: Callable[..., S]
+    """Puts one together again from its fields."""
+    clip: type[Any]
+    """Class of its clips."""
+    key: str = ""
+    """Tells what is kept of videos from what other readers keep."""
+
+
 @dataclass(frozen=True, eq=False)
-class _Person:
+class _Person(Generic[S]):
     name: str
-    sittings: list[Sitting]
+    sittings: list[S]
 
 
-class VideoFolder:
+class VideoFolder(Generic[S]):
     """`ClipData` of videos.
 
     A folder within the folder is a person with all videos in it; a video that lies in the folder itself is a person.
@@ -47,12 +81,13 @@ class VideoFolder:
         folder: of the videos.
         cache: a folder for the clips.
         progress: where to show how far it is.
+        reader: what becomes of each video.
 
     Raises:
         InputError: there is no such folder, or it holds videos of fewer than two persons.
     """
 
-    def __init__(self, folder: Path, cache: Path, progress: Progress) -> None:
+    def __init__(self, folder: Path, cache: Path, progress: Progress, reader: VideoReader[S]) -> None:
         folder = folder.expanduser()
         if not folder.is_dir():
             raise InputError(f"There is no folder {folder} with videos; the other choice is --data synthetic.")
@@ -61,27 +96,27 @@ class VideoFolder:
         if len(people) < 2:
             raise InputError(f"{folder} holds videos of {len(people)} persons; training needs two, one to be held out.")
         held = set(sorted(people, key=_order)[: max(1, round(_HELD_OUT_SHARE * len(people)))])
-        read: list[_Person] = []
+        read: list[_Person[S]] = []
         with progress.stage("reading videos", sum(map(len, people.values()))) as stage:
             for name, videos in people.items():
                 sittings = []
                 for video in videos:
-                    sittings.append(_cached(video, name, cache, progress))
+                    sittings.append(_cached(video, name, cache, progress, reader))
                     stage.advance(1)
                 read.append(_Person(name, [s for s in sittings if s.clips]))
         self.trained = [s for p in read if p.name not in held for s in p.sittings]
         self.kept = [s for p in read if p.name in held for s in p.sittings]
         if not self.trained or not self.kept:
-            raise InputError(f"The videos in {folder} show too little of faces: no clip of {FRAMES} tracked frames.")
+            raise InputError(f"The videos in {folder} show too little of faces: no clip of enough tracked frames.")
 
     @property
     def description(self) -> str:
         return f"videos: {len(self.trained)} for training, {len(self.kept)} of held-out persons"
 
-    def at(self, step: int) -> Sequence[Sitting]:
+    def at(self, step: int) -> Sequence[S]:
         return self.trained
 
-    def held_out(self, count: int) -> list[Sitting]:
+    def held_out(self, count: int) -> list[S]:
         return self.kept[:count]
 
     def close(self) -> None:
@@ -105,15 +140,17 @@ def _order(name: str) -> int:
     return zlib.crc32(name.encode())
 
 
-def _cached(video: Path, person: str, cache: Path, progress: Progress) -> Sitting:
-    mark = zlib.crc32(f"{video.resolve()}:{video.stat().st_size}:{_FORMAT}".encode())
+def _cached(video: Path, person: str, cache: Path, progress: Progress, reader: VideoReader[S]) -> S:
+    mark = zlib.crc32(f"{video.resolve()}:{video.stat().st_size}:{_FORMAT}{reader.key}".encode())
     path = cache / f"{person}-{mark:08x}.npz"
     if path.is_file():
         with np.load(path) as data:
-            clips = [Clip(*(data[f"{name}{i}"] for name in Clip._fields)) for i in range(int(data["count"]))]
-            return Sitting(mark, data["photo"], data["photo_landmarks"], clips)
-    made = read_video(video, mark, progress)
-    arrays = {"count": np.array(len(made.clips)), "photo": made.photo, "photo_landmarks": made.photo_landmarks}
+            names = [name for name in data.files if name != "count" and not name[-1].isdigit()]
+            clips = [reader.clip(*(data[f"{n}{i}"] for n in reader.clip._fields)) for i in range(int(data["count"]))]
+            return reader.sitting(seed=mark, clips=clips, **{name: data[name] for name in names})
+    made = reader.read(video, mark, progress)
+    arrays = {name: value for name, value in made._asdict().items() if name not in ("seed", "clips")}
+    arrays["count"] = np.array(len(made.clips))
     for index, clip in enumerate(made.clips):
         arrays |= {f"{name}{index}": value for name, value in clip._asdict().items()}
     buffer = io.BytesIO()
@@ -122,8 +159,22 @@ def _cached(video: Path, person: str, cache: Path, progress: Progress) -> Sittin
     return made
 
 
-def read_video(video: Path, seed: int, progress: Progress) -> Sitting:
-    """A video as a sitting: frames in the own view, conditions from its best frame.
+@dataclass(frozen=True, eq=False)
+class FollowedVideo:
+    """A video whose face was followed, and the frames of it that make clips and the photo."""
+
+    images: dict[int, NDArray[np.uint8]]  # (H, W, 3) by frame
+    starts: list[int]  # first frames of clips
+    frame: int  # of the photo
+    portrait: PhotoOfVideo
+    vertices: NDArray[np.float32]  # (N, V, 3) of all frames
+    weights: Tensor  # (N, 52)
+    cameras: Sequence[Camera]
+    topology: HeadTopology
+
+
+def follow_video(video: Path, progress: Progress, frames: int) -> FollowedVideo:
+    """Tracks a video, and chooses its photo and clips of so many frames.
 
     Raises:
         InputError: it is no video, or shows no face.
@@ -141,35 +192,49 @@ def read_video(video: Path, seed: int, progress: Progress) -> Sitting:
     with torch.no_grad():
         weights = torch.as_tensor(motion.weights + tracking.rest_expression, dtype=torch.float32)
         vertices = head.pose(weights, torch.as_tensor(poses, dtype=torch.float32)).numpy()
-    starts = _starts(tracking.state == TRACKED, tracking.segments)
-    needed = {i for s in starts for i in range(s, s + FRAMES)} | {frame}
+    starts = _starts(tracking.state == TRACKED, tracking.segments, frames)
+    needed = {i for s in starts for i in range(s, s + frames)} | {frame}
     images = {i: f.image for i, f in enumerate(source) if i in needed}
-    camera = tracking.cameras[frame]
+    return FollowedVideo(images, starts, frame, portrait, vertices, weights, tracking.cameras, head.topology)
+
+
+def read_video(video: Path, seed: int, progress: Progress) -> Sitting:
+    """A video as a sitting: frames in the own view, conditions from its best frame.
+
+    Raises:
+        InputError: it is no video, or shows no face.
+    """
+    seen = follow_video(video, progress, FRAMES)
+    frame, vertices, portrait = seen.frame, seen.vertices, seen.portrait
+    camera = seen.cameras[frame]
     matte = _matte(portrait.portrait.alpha, portrait.matrix, own_camera(camera, PHOTO_SIZE), camera)
-    large = own_picture(images[frame], camera, PHOTO_SIZE)
-    expression = weights[frame].double().numpy()
+    large = own_picture(seen.images[frame], camera, PHOTO_SIZE)
+    expression = seen.weights[frame].double().numpy()
     photo = Photo(large, matte, vertices[frame], own_camera(camera, PHOTO_SIZE), expression)
-    read = Lift(head.topology).read(photo, SIZE)
+    read = Lift(seen.topology).read(photo, SIZE)
     small = own_camera(camera, SIZE)
-    lines = landmark_picture(screen_landmarks(vertices[frame], head.topology, small), SIZE)
-    clips = [
-        _clip(
-            [images[i] for i in range(s, s + FRAMES)], vertices[s : s + FRAMES], tracking.cameras[s : s + FRAMES], read
-        )
-        for s in starts
-    ]
+    lines = landmark_picture(screen_landmarks(vertices[frame], seen.topology, small), SIZE)
+    clips = []
+    for start in seen.starts:
+        span = slice(start, start + FRAMES)
+        images = [seen.images[i] for i in range(start, start + FRAMES)]
+        clips.append(_clip(images, vertices[span], seen.cameras[span], read))
     return Sitting(seed, as_bytes(shrunk(large, SIZE)), as_bytes(lines), clips)
 
 
-def _starts(tracked: NDArray[np.bool_], segments: NDArray[np.int64]) -> list[int]:
+MINI_VIDEOS = VideoReader(read_video, Sitting, Clip)
+"""Videos as the mini prior is trained on them."""
+
+
+def _starts(tracked: NDArray[np.bool_], segments: NDArray[np.int64], frames: int = FRAMES) -> list[int]:
     """First frames of clips: runs of tracked frames of one segment, at most `_MOST_CLIPS`, spread over the video."""
     starts = []
     index = 0
-    while index + FRAMES <= len(tracked):
-        run = slice(index, index + FRAMES)
+    while index + frames <= len(tracked):
+        run = slice(index, index + frames)
         if tracked[run].all() and len(set(segments[run].tolist())) == 1:
             starts.append(index)
-            index += FRAMES
+            index += frames
         else:
             index += 1
     if len(starts) > _MOST_CLIPS:
@@ -196,10 +261,12 @@ def _clip(
     return Clip(frames, cover, centers, sure, drawn, np.array(yaws, np.float32), faces, boxes)
 
 
-def own_picture(image: NDArray[np.uint8], camera: Camera, size: int) -> NDArray[np.float32]:
-    """(size, size, 3) a camera's picture (H, W, 3) in its own view."""
+def own_picture(image: NDArray[np.uint8], camera: Camera, size: int, own: Camera | None = None) -> NDArray[np.float32]:
+    """(size, size, 3) a camera's picture (H, W, 3) in its own view, or in a wider one."""
     pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 255
-    return np.ascontiguousarray(to_own(pixels, [camera], size)[0].permute(1, 2, 0).numpy())
+    return np.ascontiguousarray(
+        to_own(pixels, [camera], size, [own or own_camera(camera, size)])[0].permute(1, 2, 0).numpy()
+    )
 
 
 def _matte(alpha: NDArray[np.float32], matrix: NDArray[np.float64], own: Camera, camera: Camera) -> NDArray[np.float32]:
