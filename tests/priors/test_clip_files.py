@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from zero1toa.errors import InputError
+from zero1toa.heads import JOINTS
 from zero1toa.media import write_png
 from zero1toa.priors import Drive, Video
 from zero1toa.priors.clip_files import read_clips, write_clip
@@ -93,3 +94,24 @@ def test_bad_clips_get_one_sentence(clip, tmp_path):
     (tmp_path / "d.npz").write_text("no")
     with pytest.raises(InputError, match="damaged"):
         read_clips(tmp_path / "d.npz")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda told: told["frames"].clear(), "names no frame"),
+        (lambda told: [frame["pose"].update(neck=[]) for frame in told["frames"]], "frames with their cameras"),
+        (lambda told: [frame.update(pose={joint: [] for joint in JOINTS})
+                       for frame in told["frames"]], "frames with their cameras"),
+        (lambda told: told.update(width=16_000, height=16_000), "16000 x 16000 px"),
+        (lambda told: told.update(height=0), "px; 1 to"),
+    ],
+)  # fmt: skip
+def test_a_description_that_cannot_be_is_a_sentence(clip, tmp_path, change, why):
+    write_clip(tmp_path, *clip)
+    description = tmp_path / "cameras.json"
+    told = json.loads(description.read_text())
+    change(told)
+    description.write_text(json.dumps(told))
+    with pytest.raises(InputError, match=why):
+        read_clips(tmp_path)

@@ -35,7 +35,7 @@ _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 _ARRAYS = ("frames", "viewmats", "intrinsics", "expressions", "poses")
 _MOST_BYTES = 1 << 30  # of all arrays; 16 frames of 1024 px have 67 MB as bytes
 _MOST_DESCRIPTION = 64 << 20  # bytes; a frame has 3 kB
-_MOST_SIDE = 1 << 14  # px of a frame
+_MOST_SIDE = 1 << 11  # px of a frame; models answer with 512 to 1024
 _PLACES = ("out", "render", "")  # where frames are looked for: the prior's answer before what it was asked about
 
 
@@ -109,6 +109,8 @@ def _drive(source: Path) -> tuple[Drive, float]:
         content = json.loads(source.read_text(encoding="utf-8"))
         width, height = int(content["width"]), int(content["height"])
         cameras, expressions, poses = [], [], []
+        if not content["frames"]:
+            raise ValueError("it names no frame")
         for frame in content["frames"]:
             view = frame["camera"]
             fx, fy, cx, cy = (float(view[key]) for key in ("fx", "fy", "cx", "cy"))
@@ -117,16 +119,15 @@ def _drive(source: Path) -> tuple[Drive, float]:
             poses.append([frame.get("pose", {}).get(name, (0.0, 0.0, 0.0)) for name in JOINTS])
         drive = Drive(cameras, torch.tensor(expressions), torch.tensor(poses, dtype=torch.float32))
         background = float(content.get("background", 0.0))
-        if (
-            not all(np.isfinite([*c.viewmat.ravel(), c.fx, c.fy, c.cx, c.cy]).all() for c in cameras)
-            or not 0 < max(width, height) <= _MOST_SIDE
-        ):
-            raise ValueError("a camera has no proper numbers")
+        if not all(
+            np.isfinite([*c.viewmat.ravel(), c.fx, c.fy, c.cx, c.cy]).all() for c in cameras
+        ) or drive.poses.shape != (len(cameras), len(JOINTS), 3):
+            raise ValueError("a camera or a pose has no proper numbers")
+        if not 0 < min(width, height) <= max(width, height) <= _MOST_SIDE:
+            raise ValueError(f"frames of {width} x {height} px; 1 to {_MOST_SIDE} are possible")
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
         why = told(str(error).partition("\n")[0])
         raise InputError(f"{source} does not describe frames with their cameras ({why}).") from error
-    if not cameras:
-        raise InputError(f"{source} describes no frame.")
     return drive.checked(), background
 
 
