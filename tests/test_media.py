@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import tracemalloc
 from pathlib import Path
 
 import av
@@ -160,3 +162,17 @@ def test_title_and_small_pictures() -> None:
     assert boxes(plain, (0, 0, 0))[2] > 0
     with pytest.raises(ValueError, match="picture"):
         media.contact_sheet([])
+
+
+def test_a_header_that_claims_gigabytes_makes_no_room_for_them(tmp_path):
+    path = tmp_path / "picture.png"
+    media.write_png(path, np.zeros((8, 8, 3), np.float32))
+    content = path.read_bytes()
+    at = content.index(b"IDAT") - 4
+    path.write_bytes(content[:at] + (0x7FFFFFF0).to_bytes(4, "big") + content[at + 4 :])
+    tracemalloc.start()
+    with contextlib.suppress(*media.DAMAGED_PICTURE), media.open_picture(path) as picture:
+        picture.load()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 10 << 20

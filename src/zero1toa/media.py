@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import struct
@@ -28,6 +29,25 @@ _SOFTWARE = "zero1toa"
 DAMAGED_PICTURE = (OSError, SyntaxError, ValueError, IndexError, TypeError, RuntimeError, OverflowError, struct.error,
                    zlib.error, Image.DecompressionBombError)  # fmt: skip
 """What Pillow's readers raise on damaged files: found by decoding thousands with bytes changed."""
+
+_MOST_FILE = 512 << 20  # bytes of a picture's file
+
+
+def open_picture(path: Path, formats: Sequence[str] | None = None) -> Image.Image:
+    """A picture file, read from memory: of a file on the disk some of Pillow's readers make room for as many bytes as
+    its header claims.
+
+    Args:
+        path: the file.
+        formats: Pillow's names of those that are allowed; by default all.
+
+    Raises:
+        OSError: it is too large or no picture; see `DAMAGED_PICTURE` for what reading its pixels can raise.
+    """
+    if path.stat().st_size > _MOST_FILE:
+        raise OSError(f"{path.name} is larger than {_MOST_FILE >> 20} MB")
+    return Image.open(io.BytesIO(path.read_bytes()), formats=formats)
+
 
 # Contact sheet, in pixels of the sheet. Chosen by eye on sheets of 256 to 512 px pictures.
 _BACKGROUND = (255, 255, 255)  # as the background of our renders, so that these have no frame

@@ -144,13 +144,11 @@ def _decoded(path: Path) -> Iterator[tuple[float, NDArray[np.uint8]]]:
 
 
 def _folder(path: Path) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-    from PIL import Image
-
-    from .media import DAMAGED_PICTURE
+    from .media import DAMAGED_PICTURE, open_picture
 
     for number, item in enumerate(sorted(p for p in path.iterdir() if p.suffix.lower() in _PICTURES)):
         try:
-            with Image.open(item) as picture:
+            with open_picture(item) as picture:
                 yield number / _FOLDER_FPS, np.asarray(picture.convert("RGB"))
         except DAMAGED_PICTURE as error:
             raise InputError(f"{item} is no picture that can be read.") from error

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from .. import files
-from ..media import contact_sheet, write_png
+from ..media import contact_sheet, open_picture, write_png
 from .work import AVATAR, PREVIEW, Row
 
 MANIFEST, TABLE, EVENTS = "manifest.jsonl", "manifest.csv", "events.jsonl"
@@ -96,7 +96,7 @@ def _labelled(folder: Path, rows: list[Row]) -> Iterator[tuple[str, np.ndarray]]
             label += ": failed"  # the reason is too long for a label
         else:
             try:
-                with Image.open(folder / "avatars" / row["name"] / PREVIEW) as file:
+                with open_picture(folder / "avatars" / row["name"] / PREVIEW) as file:
                     small = file.convert("RGB").resize(_CELL[::-1], Image.Resampling.LANCZOS)
                     picture = np.asarray(small, np.float32) / 255
             except (OSError, ValueError):  # made without previews

@@ -18,6 +18,7 @@ from scipy.spatial.transform import Rotation
 from ..camera import FRONTAL, Camera
 from ..errors import InputError, told
 from ..heads import JOINTS, arkit
+from ..media import open_picture
 
 _FORMAT = 1
 _MOST_BYTES = 16 << 20  # of fit.json, which has 50 kB
@@ -146,7 +147,7 @@ def _write_png(path: Path, pixels: NDArray[np.float32]) -> None:
 
 
 def _read_png(path: Path) -> NDArray[np.float32]:
-    with warnings.catch_warnings(), Image.open(path, formats=("PNG",)) as picture:
+    with warnings.catch_warnings(), open_picture(path, formats=("PNG",)) as picture:
         warnings.simplefilter("ignore")  # remarks on size and metadata
         if max(picture.size) > _MOST_SIDE:
             raise ValueError(f"{path.name} is too large")

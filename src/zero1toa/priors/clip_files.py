@@ -18,13 +18,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from ..arrays import DamagedArrays, read_arrays
 from ..camera import Camera
 from ..errors import InputError, told
 from ..heads import JOINTS, arkit
-from ..media import DAMAGED_PICTURE, write_png
+from ..media import DAMAGED_PICTURE, open_picture, write_png
 from .external import drive_description, frame_name
 from .protocol import Drive, Video
 
@@ -134,7 +133,7 @@ def _drive(source: Path) -> tuple[Drive, float]:
 def _picture(path: Path, size: tuple[int, int]) -> NDArray[np.float32]:
     """(H, W, 4) in [0, 1]."""
     try:
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             if picture.size != size:
                 raise InputError(f"{path} has {picture.size[0]} x {picture.size[1]} px, not {size[0]} x {size[1]}.")
             return np.asarray(picture.convert("RGBA"), np.float32) / 255

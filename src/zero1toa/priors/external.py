@@ -34,7 +34,7 @@ from torch import Tensor
 
 from ..errors import InputError, PriorError
 from ..heads import JOINTS, arkit
-from ..media import DAMAGED_PICTURE, to_uint8
+from ..media import DAMAGED_PICTURE, open_picture, to_uint8
 from .landmarks import project_landmarks
 from .protocol import Drive, Mode, Reference, Video
 from .reprojection import head_texture_video
@@ -186,7 +186,7 @@ def read_answer(folder: Path, alpha: Tensor, background: float) -> Video:
 
 def _read(path: Path, width: int, height: int) -> NDArray[np.float32]:
     try:
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             if picture.size != (width, height):
                 found = f"{picture.size[0]} x {picture.size[1]}"
                 raise PriorError(f"The external prior wrote out/{path.name} with {found} px, not {width} x {height}.")

@@ -11,10 +11,10 @@ from typing import Final
 import av
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
 from zero1toa.errors import InputError
-from zero1toa.media import DAMAGED_PICTURE
+from zero1toa.media import DAMAGED_PICTURE, open_picture
 from zero1toa.video import BROKEN, open_container
 
 FOLDER_FPS: Final = 25.0  # frames a second of a folder of pictures, unless said otherwise
@@ -202,7 +202,7 @@ def _pictures(folder: Path) -> list[Path]:
 
 def _read_picture(path: Path) -> NDArray[np.uint8]:
     try:
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
     except DAMAGED_PICTURE as error:
         raise InputError(f"{path} is damaged or no picture; use a whole copy of it.") from error
