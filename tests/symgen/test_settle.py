@@ -1,11 +1,14 @@
 """The closed-form last step: colours."""
 
+import numpy as np
 import torch
 
 from zero1toa.camera import Camera
 from zero1toa.config import SettleConfig
-from zero1toa.splats import Gaussians, rasterize, to_world
+from zero1toa.portrait.open_head import open_head
+from zero1toa.splats import Gaussians, rasterize, to_world, triangle_frames
 from zero1toa.symgen.dataset import Sample
+from zero1toa.symgen.limits import best_facing
 from zero1toa.symgen.settle import Weighed, settled_colors
 from zero1toa.symgen.shade import ShadeField, shade_field
 
@@ -41,7 +44,7 @@ def settled(splats, sample, *, share=None, rounds=20, hold=1e-3, field=None, ver
     share = torch.ones(len(splats.means)) if share is None else share
     config = SettleConfig(rounds=rounds, hold=hold, field_hold=hold, tolerance=0)
     pictures = [(Weighed(sample, 1.0), vertices)]
-    return settled_colors(splats, pictures, FACES, share, field or no_field(splats), config)
+    return settled_colors(splats, pictures, FACES, share, field or no_field(splats), torch.ones(len(share)), config)
 
 
 def error(splats, colors, sample):
@@ -120,9 +123,21 @@ def test_held_colours_change_by_no_more_than_the_tolerance():
     none = SettleConfig(hold=1e-3, field_hold=1e6, tolerance=0)
     some = SettleConfig(hold=1e-3, field_hold=1e6, tolerance=0.1, again=8)
     held = torch.zeros(400)
-    kept, moved = (settled_colors(grey, pictures, FACES, held, field, config) for config in (none, some))
+    kept, moved = (
+        settled_colors(grey, pictures, FACES, held, field, torch.ones(400), config) for config in (none, some)
+    )
     torch.testing.assert_close(kept, grey.colors, atol=1e-3, rtol=0)
     assert 0.09 < (moved - kept).abs().max() < 0.1001
     assert error(splats, moved, sample) < 0.8 * error(splats, kept, sample)
-    blind = no_field(splats)  # takes no part in the field: lids, the mouth's inside
-    assert torch.equal(settled_colors(grey, pictures, FACES, held, blind, some), grey.colors)
+    assert torch.equal(
+        settled_colors(grey, pictures, FACES, held, no_field(splats), torch.zeros(400), some), grey.colors
+    )
+
+
+def test_what_other_views_show_larger_gives_less():
+    model = open_head("default")
+    head = model.personalize(torch.zeros(model.num_identity))
+    best = best_facing(head)
+    normals = triangle_frames(head.vertices, torch.as_tensor(head.topology.faces)).rotation[..., 1].numpy()
+    aside, ahead, back = np.abs(normals[:, 0]) > 0.95, normals[:, 2] > 0.95, normals[:, 2] < -0.95
+    assert best[ahead].min() > 0.95 and best[aside].min() > 0.5 and best[back].max() < 0.5 * best[aside].min()

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..heads import HeadTopology, RiggedHead
 from ..portrait.lids import lid_margins, upper_lids
 from ..portrait.spread import smooth_step
-from ..splats import Gaussians, position_loss, scale_loss
+from ..splats import Gaussians, position_loss, scale_loss, triangle_frames
 from ..splats.rig import POSITION_THRESHOLD, SCALE_THRESHOLD
 from .initialize import InitialSplats
 
@@ -26,6 +26,8 @@ _CLEAR = (
     0.9,
 )  # share of a step in colour from which the last one takes some, and all: what lies between is a smear
 _BROAD = (0.3, 0.6)  # cosine to the view at which it begins to, and does
+_YAWS, _PITCHES = np.radians(np.arange(-60, 61, 15)), np.radians([-15, 0, 15])  # as far as the clips' cameras go
+_LEAST_FACING = 0.05  # cosine; what never faces a view more has no say
 _FIRM_REGIONS = ("lips", "lidsLeft", "lidsRight")
 
 
@@ -38,6 +40,7 @@ class Limits(NamedTuple):
     size: Tensor  # (N,) standard deviation that costs nothing, triangle scales
     settle: Tensor  # (N,) share of the last step in colour, in [0, 1]
     shade: Tensor  # (N,) share of a smooth change that this step takes beside, in [0, 1]
+    give: Tensor  # (N,) share of the tolerance that it has, in [0, 1]
 
     def of(self, index: Tensor) -> Limits:
         """The limits of the rows `index` (M,), such as those of children."""
@@ -66,6 +69,15 @@ def inner_mouth(topology: HeadTopology) -> list[str]:
     return [name for name in ("mouth", "tongue", "gumsUpper", "gumsLower") if name in topology.part_names]
 
 
+def best_facing(head: RiggedHead) -> NDArray[np.float64]:
+    """(T,) the most that a triangle's normal and the view agree (cosine, at least .05) over all views of the avatar."""
+    vertices, faces = head.vertices, torch.as_tensor(head.topology.faces)
+    normals = triangle_frames(vertices, faces).rotation[..., 1].double().numpy()
+    yaw, pitch = (angles.ravel() for angles in np.meshgrid(_YAWS, _PITCHES))
+    views = np.stack([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)])
+    return np.maximum((normals @ views).max(1), _LEAST_FACING)
+
+
 def splat_limits(
     first: InitialSplats, head: RiggedHead, *, hold_unseen: bool, facing: NDArray[np.floating] | None = None
 ) -> Limits:
@@ -80,8 +92,9 @@ def splat_limits(
         hold_unseen: what the photo does not show, and the mouth's inside, keep the colour they were given; lashes,
             teeth and the lids' margins are free. For priors that know no more than the photo: the outline
             would be smeared over the side of the head, and lids, folded over an open eye, would carry its shadow along.
-            In the last step what is no lid and no mouth takes the photo's light, and gives in where it faces the camera
-            and is broad in the photo: a collar in a fold, not an outline.
+            In the last step what is no lid and no mouth takes the photo's light, gives in where it faces the camera and
+            is broad in the photo (a collar in a fold, not an outline), and has a tolerance, the less the larger it is
+            in other views than in the photo's.
         facing: (T,) cosine between each triangle's normal and the photo's view; without it nothing gives in.
     """
     splats, topology = first.splats, head.topology
@@ -99,8 +112,11 @@ def splat_limits(
     broad = np.zeros(len(faces)) if facing is None else smooth_step(facing, *_BROAD)
     flat = skin * (1 - upper_lids(head)[faces].mean(1))
     flat[topology.part_faces(*inner_mouth(topology))] = 0
-    of_faces = (1 - firm, reach, bound, flat * broad, flat)
-    geometry, factor, held, yielding, lit = (torch.as_tensor(v, dtype=torch.float32)[splats.triangle] for v in of_faces)
+    give = np.zeros(len(faces)) if facing is None else flat * np.clip(facing / best_facing(head), 0, 1)
+    of_faces = (1 - firm, reach, bound, flat * broad, flat, give)
+    geometry, factor, held, yielding, lit, given = (
+        torch.as_tensor(values, dtype=torch.float32)[splats.triangle] for values in of_faces
+    )
     color = 1 - held * (1 - torch.as_tensor(first.confidence)) if hold_unseen else torch.ones_like(held)
     start = splats.means.norm(dim=-1)
     largest = splats.log_scales.exp().amax(-1)
@@ -112,4 +128,5 @@ def splat_limits(
         torch.maximum(SCALE_THRESHOLD * factor, largest),
         settle,
         lit * (1 - settle),
+        given,
     )

@@ -180,7 +180,9 @@ class SymGen:
         pictures = [p._replace(sample=p.sample.to(self.device)) for p in pictures]
         splats = self._plain()
         field = shade_field(splats, head.vertices.to(self.device), self.faces, self.limits.shade, config.field_spacing)
-        colors = settled_colors(splats, list(zip(pictures, posed)), self.faces, self.limits.settle, field, config)
+        colors = settled_colors(
+            splats, list(zip(pictures, posed)), self.faces, self.limits.settle, field, self.limits.give, config
+        )
         self.adam.values["colors"] = colors.requires_grad_()
 
     @torch.no_grad()

@@ -35,6 +35,7 @@ def settled_colors(
     faces: Tensor,
     share: Tensor,
     field: ShadeField,
+    give: Tensor,
     config: SettleConfig,
 ) -> Tensor:
     """(N, 3) colours in [0, 1] that reproduce the pictures, each pixel counting by its confidence.
@@ -49,7 +50,8 @@ def settled_colors(
         pictures: what they should look like, each with the posed vertices (V, 3) of the head in it.
         faces: (T, 3) of that head.
         share: (N,) in [0, 1], how freely each colour may change by itself; 0 holds it.
-        field: smooth changes, which are added to those. What takes none of them has no tolerance either.
+        field: smooth changes, which are added to those.
+        give: (N,) in [0, 1], how much of the tolerance each has.
         config: rounds of conjugate gradients, and what holds.
     """
     before = splats.colors.detach()
@@ -57,13 +59,12 @@ def settled_colors(
         return before.clamp(0, 1)
     with torch.no_grad():
         renders = [(picture, to_world(splats, vertices, faces)) for picture, vertices in pictures]
-    lit = field.weights.sum(1) > 0
     with threads_for_kernels_alone():
         colors = _solve(renders, before, share, field, config.rounds, config)
-        if config.tolerance > 0 and lit.any():
-            change = _solve(renders, colors, torch.where(lit, 1.0, share), None, config.again, config) - colors
-            little = change.clamp(-config.tolerance, config.tolerance) * lit[:, None]
-            colors = colors + torch.where(share[:, None] > _FREE, change, little)
+        bound = config.tolerance * give[:, None]
+        if bound.any():
+            change = _solve(renders, colors, torch.where(give > 0, 1.0, share), None, config.again, config) - colors
+            colors = colors + torch.where(share[:, None] > _FREE, change, change.clamp(-bound, bound))
             colors = _solve(renders, colors, share, None, config.again, config)
     return colors.clamp(0, 1)
 
