@@ -45,6 +45,11 @@ def full_version() -> str:
     return f"{__version__} (commit {commit()})" if commit() else __version__
 
 
+def made_by() -> dict[str, str]:
+    """The entries of an avatar's provenance that name this code."""
+    return {"generator": f"zero1toa {__version__}", "commit": commit()}
+
+
 def _git(checkout: Path, *arguments: str) -> str:
     command = ["git", "--no-optional-locks", "-C", str(checkout), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=True)

@@ -75,6 +75,7 @@ def test_gaussian_avatars_lie_where_their_makers_put_them(ga):
     np.testing.assert_allclose(avatar.splats.colors.numpy(), expected, atol=1e-5)
     assert avatar.provenance["teeth splats left out"] == 10
     assert avatar.provenance["view-dependent colour left out"] is True
+    assert avatar.provenance["generator"].startswith("zero1toa ") and "commit" in avatar.provenance
 
 
 def test_gaussian_avatars_move_by_arkit_and_become_a_file_of_ours(ga, tmp_path):

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from zero1toa._version import made_by
 from zero1toa.arrays import DamagedArrays, read_arrays
 from zero1toa.camera import Camera
 from zero1toa.errors import InputError
@@ -85,6 +86,7 @@ def read_gaussian_avatars(folder: Path, head: str) -> AvatarData:
             "source": "GaussianAvatars",
             "teeth splats left out": int((~on_flame).sum()),
             "view-dependent colour left out": splats.view_dependent,
+            **made_by(),
         },
     )
 

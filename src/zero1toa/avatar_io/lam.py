@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from zero1toa._version import made_by
 from zero1toa.camera import Camera
 from zero1toa.heads import JOINTS, arkit
 from zero1toa.heads.topology import NUM_LANDMARKS, HeadTopology
@@ -164,7 +165,7 @@ def _avatar(file: GltfFile, splats: SplatTable, order: bytes | None) -> AvatarDa
         photo_pose=np.zeros((len(JOINTS), 3), np.float32),
         photo_camera=camera,
         head_model="lam",
-        provenance={"synthetic": True, "source": "LAM", "movements": known},
+        provenance={"synthetic": True, "source": "LAM", "movements": known, **made_by()},
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from .._version import __version__, commit
+from .._version import made_by
 from ..config import PRESETS, CreateConfig
 
 _PRIVATE = frozenset({"prior_command", "diffusion.weights"})
@@ -28,8 +28,7 @@ def provenance(config: CreateConfig, prior: str, device: torch.device) -> dict[s
         "seed": config.seed,
         "options": changed_options(config),
         "device": device.type,
-        "generator": f"zero1toa {__version__}",
-        "commit": commit(),
+        **made_by(),
     }
 
 
