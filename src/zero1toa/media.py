@@ -33,7 +33,7 @@ DAMAGED_PICTURE = (OSError, SyntaxError, ValueError, IndexError, TypeError, Runt
 _MOST_FILE = 512 << 20  # bytes of a picture's file
 
 
-def open_picture(path: Path, formats: Sequence[str] | None = None) -> Image.Image:
+def open_picture(path: Path, formats: tuple[str, ...] | None = None) -> Image.Image:
     """A picture file, read from memory: of a file on the disk some of Pillow's readers make room for as many bytes as
     its header claims.
 

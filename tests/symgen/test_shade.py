@@ -26,7 +26,7 @@ def test_gather_is_the_transpose_of_spread():
     splats = on_triangles()
     random = torch.Generator().manual_seed(1)
     field = shade_field(splats, CORNER, FACES, torch.rand(200, generator=random), 0.02)
-    nodes, colors = torch.randn(field.count, 3, generator=random), torch.randn(200, 3, generator=random)
+    nodes, colors = torch.randn(field.total, 3, generator=random), torch.randn(200, 3, generator=random)
     one, other = (field.spread(nodes) * colors).sum(), (nodes * field.gather(colors)).sum()
     torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
@@ -35,8 +35,8 @@ def test_an_even_change_reaches_each_by_its_share():
     splats = on_triangles()
     share = torch.linspace(0, 1, 200)
     field = shade_field(splats, CORNER, FACES, share, 0.03)
-    torch.testing.assert_close(field.spread(torch.ones(field.count, 1))[:, 0], share)
-    assert 4 < field.count < 200
+    torch.testing.assert_close(field.spread(torch.ones(field.total, 1))[:, 0], share)
+    assert 4 < field.total < 200
 
 
 def test_sides_that_look_elsewhere_are_no_neighbours():
@@ -50,4 +50,4 @@ def test_sides_that_look_elsewhere_are_no_neighbours():
 
 def test_without_any_share_there_is_nothing_to_change():
     field = shade_field(on_triangles(), CORNER, FACES, torch.zeros(200), 0.02)
-    assert not field.spread(torch.ones(field.count, 3)).any()
+    assert not field.spread(torch.ones(field.total, 3)).any()

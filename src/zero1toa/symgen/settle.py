@@ -82,7 +82,7 @@ def _solve(
     freedom = share[:, None].sqrt()
     holds = [before.new_full((count, 1), config.hold)]
     if field is not None:
-        holds.append(before.new_full((field.count, 1), config.field_hold))
+        holds.append(before.new_full((field.total, 1), config.field_hold))
     hold = torch.cat(holds)
 
     def change_of(unknowns: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ class ShadeField(NamedTuple):
 
     nodes: Tensor  # (N, 8) numbers of the nodes next to each Gaussian
     weights: Tensor  # (N, 8) in [0, 1], of those; a row's sum is how much of the change the Gaussian takes
-    count: int  # K, how many nodes there are
+    total: int  # K, how many nodes there are
 
     def spread(self, values: Tensor) -> Tensor:
         """(N, C) what each Gaussian takes of `values` (K, C) at the nodes."""
@@ -35,7 +35,7 @@ class ShadeField(NamedTuple):
     def gather(self, values: Tensor) -> Tensor:
         """(K, C): the transpose of `spread`, for `values` (N, C) of the Gaussians."""
         parts = (self.weights[..., None] * values[:, None]).flatten(0, 1)
-        return values.new_zeros((self.count, values.shape[1])).index_add_(0, self.nodes.flatten(), parts)
+        return values.new_zeros((self.total, values.shape[1])).index_add_(0, self.nodes.flatten(), parts)
 
 
 @torch.no_grad()
