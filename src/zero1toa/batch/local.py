@@ -23,6 +23,7 @@ from .options import Job
 WORK = "zero1toa.batch.work:work_on"
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 _SECONDS_TO_STOP = 12.0  # a little more than a worker allows itself
+_SECONDS_TO_HEAR = 1.0  # that a dead worker's pipe stays open, where it left processes of its own
 
 
 @dataclass(eq=False)
@@ -31,6 +32,7 @@ class _Worker:
     process: subprocess.Popen[str]
     job: Job | None = None
     given_up: str = ""  # why it was killed
+    listener: threading.Thread | None = None  # reads what it says, and closes that pipe at its end
 
 
 class LocalPool:
@@ -100,11 +102,7 @@ class LocalPool:
         for worker in self._workers:
             if now:
                 worker.process.kill()
-            try:
-                assert worker.process.stdin is not None
-                worker.process.stdin.close()
-            except OSError:
-                pass
+            _hang_up(worker)
         try:
             for worker in self._workers:
                 try:
@@ -115,6 +113,8 @@ class LocalPool:
             for worker in self._workers:
                 worker.process.kill()
                 worker.process.wait()
+                if worker.listener is not None:
+                    worker.listener.join(_SECONDS_TO_HEAR)
             self._workers = []
 
     def _start(self) -> _Worker:
@@ -138,16 +138,18 @@ class LocalPool:
             )
         worker = _Worker(number, process)
         self._workers.append(worker)
-        threading.Thread(target=self._listen, args=(worker,), daemon=True).start()
+        worker.listener = threading.Thread(target=self._listen, args=(worker,), daemon=True)
+        worker.listener.start()
         return worker
 
     def _listen(self, worker: _Worker) -> None:
         assert worker.process.stdout is not None
-        for line in worker.process.stdout:
-            try:
-                self._messages.put((worker, json.loads(line)))
-            except ValueError:  # cut short by its death
-                break
+        with worker.process.stdout as lines:
+            for line in lines:
+                try:
+                    self._messages.put((worker, json.loads(line)))
+                except ValueError:  # cut short by its death
+                    break
         worker.process.wait()
         self._messages.put((worker, None))
 
@@ -156,6 +158,7 @@ class LocalPool:
         if message is None:
             if worker in self._workers:
                 self._workers.remove(worker)
+            _hang_up(worker)
             if job is not None:
                 self._events.append(Lost(job.name, worker.given_up or _death(worker.process.returncode, worker.number)))
         elif job is not None and "row" in message:
@@ -163,6 +166,15 @@ class LocalPool:
             self._events.append(Finished(job.name, message["row"]))
         elif job is not None:
             self._events.append(Advanced(job.name, message["stage"], message["share"]))
+
+
+def _hang_up(worker: _Worker) -> None:
+    """Closes the pipe through which it gets jobs: it stops, if it has not."""
+    assert worker.process.stdin is not None
+    try:
+        worker.process.stdin.close()
+    except OSError:  # it died before it read the last one
+        pass
 
 
 def _death(code: int | None, number: int) -> str:
