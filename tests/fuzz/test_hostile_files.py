@@ -17,7 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fuzz import campaign, child
-from tests.fuzz.attacks import WITNESS, attacks
+from tests.fuzz.attack_parts import WITNESS
+from tests.fuzz.attacks import attacks
 from tests.fuzz.mutations import mutated
 from tests.fuzz.packed import SINGLE, packed, unpacked, written
 from tests.fuzz.readers import READERS, Reader
