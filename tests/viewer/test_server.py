@@ -164,11 +164,11 @@ def test_a_server_for_the_network_gives_nothing_without_its_token(open_server, p
 
 def test_every_server_has_another_token(painted_file):
     content = painted_file.read_bytes()
-    servers = [ViewerServer(content, "a.glb", host="0.0.0.0") for _ in range(2)]
+    servers = [*(ViewerServer(content, "a.glb", host="0.0.0.0") for _ in range(2)), ViewerServer(content, "a.glb")]
     for server in servers:
         server.release()
     assert servers[0].token != servers[1].token
-    assert ViewerServer(content, "a.glb").token == ""
+    assert servers[2].token == ""
 
 
 def test_every_answer_forbids_what_the_page_does_not_need(server):
@@ -236,7 +236,9 @@ def test_the_command_prints_its_address_and_ends_cleanly(painted_file, number):
         assert address, first + process.stderr.read()
         connection = http.client.HTTPConnection("127.0.0.1", int(address[1]), timeout=10)
         connection.request("GET", "/")
-        assert connection.getresponse().status == 200
+        with connection.getresponse() as answer:
+            assert answer.status == 200
+        connection.close()
         process.send_signal(number)
         assert process.wait(20) == 0
         assert "Traceback" not in process.stderr.read()
