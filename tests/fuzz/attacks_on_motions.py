@@ -45,6 +45,8 @@ def npzs() -> dict[str, Files]:
 def clips() -> dict[str, Files]:
     folder = first("clip")
     picture = png(30_000, 30_000, data=zlib.compress(bytes(1 << 20)))
+    at = folder["00001.png"].index(b"IDAT")
+    start = folder["00001.png"][at - 4 : at + 4]  # the part's length, and its kind
     huge = json.loads(folder["cameras.json"])
     huge["width"] = huge["height"] = 30_000
     return {
@@ -54,6 +56,10 @@ def clips() -> dict[str, Files]:
             "00000.png": picture,
             "00001.png": picture,
             "cameras.json": json.dumps(huge).encode(),
+        },
+        "picture_part_of_3_gigabytes": {
+            **folder,
+            "00001.png": folder["00001.png"].replace(start, b"\xc6\x00\xdf\x1dIDAT"),
         },
         "infinite_size": {**folder, "cameras.json": folder["cameras.json"].replace(b'"width": 16', b'"width": 1e999')},
         "deep": {**folder, "cameras.json": b"[" * 5_000_000},

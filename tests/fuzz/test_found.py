@@ -51,6 +51,13 @@ def json_with(**values: object) -> Change:
     return lambda raw: json.dumps({**json.loads(raw), **values}).encode()
 
 
+def empty_poses(raw: bytes) -> bytes:
+    content = json.loads(raw)
+    for frame in content["frames"]:
+        frame["pose"] = {name: [] for name in frame["pose"]}
+    return json.dumps(content).encode()
+
+
 FOUND: list[tuple[str, str, int, Change]] = [
     # reader, file, seed, change
     ("lam", SINGLE, 0, damaged_member("p2-1/offset.ply")),  # zlib.error
@@ -69,6 +76,7 @@ FOUND: list[tuple[str, str, int, Change]] = [
     ("flame_mapping", SINGLE, 1, swapped(b"'shape'", b"[[[[[[[")),  # TokenError
     ("clip", SINGLE, 1, packed_otherwise),
     ("clip", "cameras.json", 0, swapped(b'"width": 16', b'"width": 1e999')),  # OverflowError
+    ("clip", "cameras.json", 0, empty_poses),  # AssertionError
     ("fit_folder", "fit.json", 0, lambda raw: b"[" * 100_000),  # RecursionError
     ("fit_folder", "fit.json", 0, swapped(b'"width": 24', b'"width": 1e999')),
     ("saved_state", "state.pt", 0, swapped(b"little", b"middle")),  # ValueError

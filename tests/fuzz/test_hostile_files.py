@@ -77,7 +77,16 @@ def test_what_is_changed_is_read_or_refused_in_one_sentence(name, tmp_path):
 def test_what_is_made_on_purpose_is_refused_and_takes_little_memory():
     WITNESS.unlink(missing_ok=True)
     inputs = {name: made for name in READERS if (made := attacks(name))}
-    harmless = {"picture": 3, "lam": 1, "motion_json": 1, "safetensors": 3, "batch_list": 6, "video": 0, "glb": 0}
+    harmless = {
+        "picture": 3,
+        "lam": 1,
+        "motion_json": 1,
+        "safetensors": 3,
+        "clip": 1,
+        "batch_list": 6,
+        "video": 0,
+        "glb": 0,
+    }
     results = campaign.given(inputs)
     for name, made in inputs.items():
         result = results[name]
