@@ -19,27 +19,33 @@ _FAINTEST = np.float32(4e-4)  # highlights below a tenth of a step of 8 bit are 
 _SHOULDER = np.float32(0.8)  # brightness from which a picture is compressed towards 1
 
 
+@numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _add_normal(vertices, a, b, c, out):  # type: ignore[no-untyped-def]
+    """Adds a triangle's normal, as long as twice its area, to `out` (V, 3) at its corners."""
+    ux, uy, uz = (
+        vertices[b, 0] - vertices[a, 0],
+        vertices[b, 1] - vertices[a, 1],
+        vertices[b, 2] - vertices[a, 2],
+    )
+    vx, vy, vz = (
+        vertices[c, 0] - vertices[a, 0],
+        vertices[c, 1] - vertices[a, 1],
+        vertices[c, 2] - vertices[a, 2],
+    )
+    x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+    for k in (a, b, c):
+        out[k, 0] += x
+        out[k, 1] += y
+        out[k, 2] += z
+
+
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def normals(vertices, faces, out):  # type: ignore[no-untyped-def]
     """Unit normals (V, 3) into `out`, weighted by area."""
     out[:] = 0
     for f in range(len(faces)):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        ux, uy, uz = (
-            vertices[b, 0] - vertices[a, 0],
-            vertices[b, 1] - vertices[a, 1],
-            vertices[b, 2] - vertices[a, 2],
-        )
-        vx, vy, vz = (
-            vertices[c, 0] - vertices[a, 0],
-            vertices[c, 1] - vertices[a, 1],
-            vertices[c, 2] - vertices[a, 2],
-        )
-        x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-        for k in (a, b, c):
-            out[k, 0] += x
-            out[k, 1] += y
-            out[k, 2] += z
+        _add_normal(vertices, a, b, c, out)
     for i in range(len(out)):
         length = np.sqrt(out[i, 0] ** 2 + out[i, 1] ** 2 + out[i, 2] ** 2) + np.float32(1e-12)
         for k in range(3):
@@ -68,21 +74,7 @@ def normals_of_seen(vertices, faces, face, seen, out):  # type: ignore[no-untype
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
         if not (seen[a] or seen[b] or seen[c]):
             continue
-        ux, uy, uz = (
-            vertices[b, 0] - vertices[a, 0],
-            vertices[b, 1] - vertices[a, 1],
-            vertices[b, 2] - vertices[a, 2],
-        )
-        vx, vy, vz = (
-            vertices[c, 0] - vertices[a, 0],
-            vertices[c, 1] - vertices[a, 1],
-            vertices[c, 2] - vertices[a, 2],
-        )
-        x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-        for k in (a, b, c):
-            out[k, 0] += x
-            out[k, 1] += y
-            out[k, 2] += z
+        _add_normal(vertices, a, b, c, out)
     for i in range(len(out)):
         if seen[i]:
             length = np.sqrt(out[i, 0] ** 2 + out[i, 1] ** 2 + out[i, 2] ** 2) + np.float32(1e-12)
