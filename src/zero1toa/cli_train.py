@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 
 import tyro
 
-from .errors import InputError
 from .progress import Progress
 
 Output = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="PATH")]
@@ -75,12 +74,7 @@ def train_prior(
     from .priors.mini.training_report import TrainingReport
     from .priors.mini.video_folder import MINI_VIDEOS, VideoFolder
 
-    if min(steps, clips, pool, validate_every, save_every, held_out) < 1 or workers < 0 or not 0 < rate < 1:
-        raise InputError("Steps, clips, pool and intervals are at least 1, workers at least 0, the rate is in (0, 1).")
-    if minutes is not None and not minutes > 0:
-        raise InputError(f"A training cannot last {minutes} minutes.")
     progress = Progress(quiet)
-    files.check_output_directory(output)
     config = TrainConfig(
         steps=steps,
         minutes=minutes,
@@ -94,6 +88,8 @@ def train_prior(
         network=WIDTHS[width],
         pool=replace(PoolPlan(), size=pool, workers=workers),
     )
+    config.check(config.pool)
+    files.check_output_directory(output)
     first = is_first_process()
     if not first:
         progress = Progress(quiet=True)

@@ -95,10 +95,6 @@ def tune_prior(
     from .priors.training_run import STATE, saved_step
 
     clips = (_PICTURES if stage == "images" else 1) if clips is None else clips
-    if min(steps, clips, pool, validate_every, save_every, held_out) < 1 or workers < 0 or not 0 < rate < 1:
-        raise InputError("Steps, clips, pool and intervals are at least 1, workers at least 0, the rate is in (0, 1).")
-    if minutes is not None and not minutes > 0:
-        raise InputError(f"A training cannot last {minutes} minutes.")
     if random_weights and weights:
         raise InputError("Weights were given, and random ones asked for: leave one of the two out.")
     plain = TuneConfig()
@@ -119,6 +115,7 @@ def tune_prior(
         recompute=recompute,
         pool=replace(plain.pool, size=pool, workers=workers),
     )
+    config.check(config.pool)
     begin = None if random_weights else weights
     files.check_output_directory(output)
     check_tuning(output, config, begin)

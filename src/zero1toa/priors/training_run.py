@@ -19,6 +19,7 @@ from ..errors import AssetError, InputError
 from ..files import atomic_write
 from ..progress import Progress
 from .mini.engine import Engine, Precision
+from .mini.training_data import PoolPlan
 
 STATE = "state.pt"
 """What a training goes on from."""
@@ -61,6 +62,16 @@ class RunConfig:
     """Steps between two looks at held-out persons."""
     held_out: int = 8
     """Held-out persons in a look."""
+
+    def check(self, pool: PoolPlan) -> None:
+        """Raises InputError for numbers with which nothing can be trained; `pool` holds the made-up persons."""
+        counts = (self.steps, self.clips, pool.size, self.validate_every, self.save_every, self.held_out)
+        if min(counts) < 1 or pool.workers < 0 or not 0 < self.rate < 1:
+            raise InputError(
+                "Steps, clips, pool and intervals are at least 1, workers at least 0, the rate is in (0, 1)."
+            )
+        if self.minutes is not None and not self.minutes > 0:
+            raise InputError(f"A training cannot last {self.minutes} minutes.")
 
 
 def saved_step(output: Path) -> int:
