@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from zero1toa.errors import InputError, told
-from zero1toa.media import DAMAGED_PICTURE
+from zero1toa.media import DAMAGED_PICTURE, open_picture
 
 DEMO: Final = "demo"
 MAX_MEGAPIXELS: Final = 50.0  # decoding more takes gigabytes of memory; no portrait camera needs it
@@ -104,8 +104,7 @@ def _open(path: Path) -> Image.Image:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path} is larger than {MAX_BYTES >> 20} MB; save it smaller, for example as JPEG.")
-        # From memory: of a file, some of Pillow's readers fetch as many bytes as its header claims to have.
-        return Image.open(io.BytesIO(path.read_bytes()), formats=[name for name in _FORMATS if name in Image.OPEN])
+        return open_picture(path, tuple(name for name in _FORMATS if name in Image.OPEN))
     except UnidentifiedImageError as error:
         cure = _CURES.get(path.suffix.lower(), "use a JPEG, PNG, WebP or TIFF file")
         raise InputError(f"{path} is not a picture that can be read; {cure}.") from error
