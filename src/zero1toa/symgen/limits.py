@@ -128,5 +128,5 @@ def splat_limits(
         torch.maximum(SCALE_THRESHOLD * factor, largest),
         settle,
         lit * (1 - settle),
-        given,
+        given * (settle < 1),  # what is free needs no tolerance
     )
